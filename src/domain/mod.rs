@@ -1,0 +1,11 @@
+//! What Riposte is about: events, listeners, endpoints, deliveries and the rules between them.
+//!
+//! Pure: nothing here waits, stores, sends, reads a clock or draws a random number of its own.
+
+pub mod attempt;
+pub mod chance;
+pub mod event;
+pub mod ids;
+pub mod json;
+pub mod lineage;
+pub mod time;

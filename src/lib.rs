@@ -1,0 +1,7 @@
+//! Riposte: the outbound reaction gateway of event-driven platforms.
+//!
+//! Services send events, users say what shall happen then, and Riposte delivers it as signed
+//! webhooks, with retries, dead letters and a log that explains everything.
+
+pub mod clock;
+pub mod domain;
