@@ -1,13 +1,13 @@
 //! Attempts: one HTTP request for a delivery, and what came of it.
 
-use std::{fmt, net::SocketAddr, str::FromStr, time::Duration};
+use std::{net::SocketAddr, time::Duration};
 
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::{
     ids::{AttemptId, DeliveryId, EndpointId, ProjectId},
+    names::named,
     time::Timestamp,
 };
 
@@ -77,96 +77,49 @@ impl Failure {
     }
 }
 
-macro_rules! error_kinds {
-    ($($(#[doc = $doc:literal])* $variant:ident = $name:literal;)*) => {
-        /// Every way in which an attempt can fail.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-        pub enum ErrorKind {$(
-            $(#[doc = $doc])*
-            #[serde(rename = $name)]
-            $variant,
-        )*}
-
-        impl ErrorKind {
-            /// All of them.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
-
-            /// The name by which users know it.
-            pub const fn as_str(self) -> &'static str {
-                match self {$(Self::$variant => $name,)*}
-            }
-
-            /// What it means, in a sentence.
-            pub const fn explanation(self) -> &'static str {
-                match self {$(Self::$variant => concat!($($doc),*).trim_ascii(),)*}
-            }
-        }
-    };
-}
-
-error_kinds! {
-    /// The name of the endpoint's host does not exist.
-    DnsNotFound = "dns_not_found";
-    /// The name of the endpoint's host could not be looked up.
-    DnsFailed = "dns_failed";
-    /// The address is one that webhooks may not go to.
-    AddressRefused = "address_refused";
-    /// Nothing listens at the address and port.
-    ConnectRefused = "connect_refused";
-    /// The connection could not be made in time.
-    ConnectTimeout = "connect_timeout";
-    /// The connection could not be made: the host or its network cannot be reached.
-    ConnectFailed = "connect_failed";
-    /// The receiver's certificate has expired, or is not valid yet.
-    TlsExpired = "tls_expired";
-    /// The receiver's certificate is for another name.
-    TlsName = "tls_name";
-    /// The receiver's certificate is not signed by an authority that is trusted.
-    TlsUntrusted = "tls_untrusted";
-    /// The TLS handshake failed.
-    TlsFailed = "tls_failed";
-    /// The receiver closed the connection before it answered.
-    SendReset = "send_reset";
-    /// The receiver did not send the head of its answer in time.
-    HeadersTimeout = "headers_timeout";
-    /// The receiver did not send the body of its answer in time.
-    BodyTimeout = "body_timeout";
-    /// The head of the answer is larger than what is read.
-    HeadersTooLarge = "headers_too_large";
-    /// What came back is not HTTP.
-    Protocol = "protocol";
-    /// The answer points elsewhere (3xx); redirects are not followed.
-    Redirect = "redirect";
-    /// The receiver refused the webhook (4xx).
-    Status4xx = "status_4xx";
-    /// The receiver failed (5xx).
-    Status5xx = "status_5xx";
-    /// The answer has a status that means neither success nor failure (1xx).
-    StatusOther = "status_other";
-    /// The webhook could not be made: its secret, URL or headers cannot be used.
-    Unsendable = "unsendable";
-}
-
-impl fmt::Display for ErrorKind {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.as_str())
-    }
-}
-
-/// A name that is not in the closed list of [`ErrorKind`].
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no kind of error")]
-pub struct UnknownErrorKind(String);
-
-impl FromStr for ErrorKind {
-    type Err = UnknownErrorKind;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL
-            .iter()
-            .find(|kind| kind.as_str() == text)
-            .copied()
-            .ok_or_else(|| UnknownErrorKind(text.to_owned()))
+named! {
+    /// Every way in which an attempt can fail.
+    pub enum ErrorKind {
+        /// The name of the endpoint's host does not exist.
+        DnsNotFound = "dns_not_found",
+        /// The name of the endpoint's host could not be looked up.
+        DnsFailed = "dns_failed",
+        /// The address is one that webhooks may not go to.
+        AddressRefused = "address_refused",
+        /// Nothing listens at the address and port.
+        ConnectRefused = "connect_refused",
+        /// The connection could not be made in time.
+        ConnectTimeout = "connect_timeout",
+        /// The connection could not be made: the host or its network cannot be reached.
+        ConnectFailed = "connect_failed",
+        /// The receiver's certificate has expired, or is not valid yet.
+        TlsExpired = "tls_expired",
+        /// The receiver's certificate is for another name.
+        TlsName = "tls_name",
+        /// The receiver's certificate is not signed by an authority that is trusted.
+        TlsUntrusted = "tls_untrusted",
+        /// The TLS handshake failed.
+        TlsFailed = "tls_failed",
+        /// The receiver closed the connection before it answered.
+        SendReset = "send_reset",
+        /// The receiver did not send the head of its answer in time.
+        HeadersTimeout = "headers_timeout",
+        /// The receiver did not send the body of its answer in time.
+        BodyTimeout = "body_timeout",
+        /// The head of the answer is larger than what is read.
+        HeadersTooLarge = "headers_too_large",
+        /// What came back is not HTTP.
+        Protocol = "protocol",
+        /// The answer points elsewhere (3xx); redirects are not followed.
+        Redirect = "redirect",
+        /// The receiver refused the webhook (4xx).
+        Status4xx = "status_4xx",
+        /// The receiver failed (5xx).
+        Status5xx = "status_5xx",
+        /// The answer has a status that means neither success nor failure (1xx).
+        StatusOther = "status_other",
+        /// The webhook could not be made: its secret, URL or headers cannot be used.
+        Unsendable = "unsendable",
     }
 }
 
@@ -243,7 +196,7 @@ mod tests {
     #[test]
     fn kinds_are_found_by_their_names_and_explained() {
         for kind in ErrorKind::ALL {
-            assert_eq!(kind.as_str().parse(), Ok(*kind));
+            assert_eq!(kind.as_str().parse::<ErrorKind>().ok(), Some(*kind));
             assert!(kind.explanation().ends_with('.'), "{kind}");
         }
         assert!("nonsense".parse::<ErrorKind>().is_err());

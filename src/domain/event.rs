@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt, str::FromStr};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::{ids::EventId, ids::ProjectId, lineage::Lineage, time::Timestamp};
+use super::{ids::EventId, ids::ProjectId, lineage::Lineage, names::named, time::Timestamp};
 
 /// The most characters that an event type may have.
 pub const MAX_EVENT_TYPE: usize = 128;
@@ -141,14 +141,14 @@ impl Data {
     }
 }
 
-/// What became of an event on its way in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum EventState {
-    /// It met the listeners.
-    Accepted,
-    /// It is kept, but no listener was asked: it came out of a loop of reactions.
-    LoopSuppressed,
+named! {
+    /// What became of an event on its way in.
+    pub enum EventState {
+        /// It met the listeners.
+        Accepted = "accepted",
+        /// It is kept, but no listener was asked: it came out of a loop of reactions.
+        LoopSuppressed = "loop_suppressed",
+    }
 }
 
 /// An event as it is stored.

@@ -4,8 +4,15 @@
 
 pub mod attempt;
 pub mod chance;
+pub mod delivery;
+pub mod duration;
+pub mod endpoint;
 pub mod event;
 pub mod ids;
 pub mod json;
 pub mod lineage;
+pub mod listener;
+pub mod names;
+pub mod project;
+pub mod retry;
 pub mod time;

@@ -1,0 +1,115 @@
+//! Deliveries: the promise to carry one event to one endpoint because of one listener.
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    ids::{DeliveryId, EndpointId, EventId, ListenerId, ProjectId},
+    names::named,
+    time::Timestamp,
+};
+
+named! {
+    /// Where a delivery stands.
+    pub enum DeliveryState {
+        /// It waits for its next attempt, or is being attempted.
+        Pending = "pending",
+        /// The receiver has taken it.
+        Delivered = "delivered",
+        /// It was given up: a dead letter, kept until it is redriven or discarded.
+        Dead = "dead",
+        /// It was called off.
+        Cancelled = "cancelled",
+        /// Its listener matched, but it could not be made.
+        Skipped = "skipped",
+    }
+}
+
+named! {
+    /// Why a delivery was given up.
+    pub enum DeadReason {
+        /// The retry policy asks for no further attempt.
+        AttemptsExhausted = "attempts_exhausted",
+        /// The next attempt would begin after the policy's deadline.
+        DeadlineExceeded = "deadline_exceeded",
+        /// The receiver answered 410: the endpoint is disabled as well.
+        Gone = "gone",
+        /// The endpoint was disabled while the delivery waited.
+        EndpointDisabled = "endpoint_disabled",
+        /// The event of an `emit` reaction could not be made.
+        EmitFailed = "emit_failed",
+    }
+}
+
+named! {
+    /// Why a delivery was not made.
+    pub enum SkipReason {
+        /// The endpoint is disabled.
+        EndpointDisabled = "endpoint_disabled",
+        /// The endpoint is deleted.
+        EndpointDeleted = "endpoint_deleted",
+        /// The listener has already had a part in bringing the event about.
+        LoopSuppressed = "loop_suppressed",
+    }
+}
+
+named! {
+    /// Why a delivery was called off.
+    pub enum CancelReason {
+        /// A user asked for it.
+        Requested = "requested",
+        /// The endpoint was deleted while the delivery waited.
+        EndpointDeleted = "endpoint_deleted",
+    }
+}
+
+/// What a delivery is to bring about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Target {
+    /// A webhook to this endpoint.
+    Webhook(EndpointId),
+    /// An event that could not be emitted.
+    Emit,
+}
+
+/// The listener that a delivery is made for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Cause {
+    /// The listener.
+    pub listener: ListenerId,
+    /// The revision of it that the event met.
+    pub revision: u32,
+    /// Which of its reactions, counted from 0.
+    pub reaction: u32,
+}
+
+/// A delivery as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    /// Its name; receivers see it as `webhook-id`.
+    pub id: DeliveryId,
+    /// Whom it belongs to: the listener's project.
+    pub project: ProjectId,
+    /// The event that it carries.
+    pub event: EventId,
+    /// What it was made for; none for a test of the endpoint.
+    pub cause: Option<Cause>,
+    /// What it is to bring about.
+    pub target: Target,
+    /// Where it stands.
+    pub state: DeliveryState,
+    /// Why it stands there; none where the state says it all. The name of a [`DeadReason`], a
+    /// [`SkipReason`] or a [`CancelReason`].
+    pub reason: Option<String>,
+    /// The last error, or what else there is to say.
+    pub detail: Option<String>,
+    /// How many attempts were made.
+    pub attempts: u32,
+    /// When the next attempt is due, where one is.
+    pub next_attempt_at: Option<Timestamp>,
+    /// Whether it is called off as soon as the attempt that is under way has ended.
+    pub cancel_requested: bool,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+}
