@@ -3,9 +3,12 @@
 //! Pure: nothing here waits, stores, sends, reads a clock or draws a random number of its own.
 
 pub mod attempt;
+pub mod attributes;
 pub mod chance;
+pub mod draft;
 pub mod event;
 pub mod ids;
 pub mod json;
 pub mod lineage;
+pub mod media_type;
 pub mod time;
