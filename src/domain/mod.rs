@@ -5,10 +5,12 @@
 pub mod attempt;
 pub mod attributes;
 pub mod chance;
+pub mod cloudevents;
 pub mod draft;
 pub mod event;
 pub mod ids;
 pub mod json;
+mod json_object;
 pub mod lineage;
 pub mod media_type;
 pub mod time;
