@@ -13,4 +13,5 @@ pub mod json;
 mod json_object;
 pub mod lineage;
 pub mod media_type;
+pub mod signature;
 pub mod time;
