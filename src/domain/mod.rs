@@ -15,3 +15,4 @@ pub mod lineage;
 pub mod media_type;
 pub mod signature;
 pub mod time;
+pub mod webhook;
