@@ -14,5 +14,6 @@ mod json_object;
 pub mod lineage;
 pub mod media_type;
 pub mod signature;
+pub mod template;
 pub mod time;
 pub mod webhook;
