@@ -13,6 +13,7 @@ pub mod json;
 mod json_object;
 pub mod lineage;
 pub mod media_type;
+pub mod seal;
 pub mod signature;
 pub mod template;
 pub mod time;
