@@ -97,6 +97,17 @@ pub enum ExtensionValue {
     String(String),
 }
 
+/// The canonical text of CloudEvents 1.0, section 3.1: what a header carries.
+impl fmt::Display for ExtensionValue {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Boolean(value) => write!(formatter, "{value}"),
+            Self::Integer(value) => write!(formatter, "{value}"),
+            Self::String(value) => formatter.write_str(value),
+        }
+    }
+}
+
 /// The context attributes of an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attributes {

@@ -2,17 +2,27 @@
 //!
 //! Pure: nothing here waits, stores, sends, reads a clock or draws a random number of its own.
 
+pub mod api_key;
 pub mod attempt;
+pub mod attributes;
 pub mod chance;
+pub mod cloudevents;
 pub mod delivery;
+pub mod draft;
 pub mod duration;
 pub mod endpoint;
 pub mod event;
 pub mod ids;
 pub mod json;
+mod json_object;
 pub mod lineage;
 pub mod listener;
+pub mod media_type;
 pub mod names;
 pub mod project;
 pub mod retry;
+pub mod seal;
+pub mod signature;
+pub mod template;
 pub mod time;
+pub mod webhook;
