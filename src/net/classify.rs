@@ -91,16 +91,15 @@ fn tls(error: &rustls::Error) -> Failure {
 }
 
 fn http2(error: &h2::Error) -> Failure {
-    let is_refused_by_us = error.is_library() && error.is_reset();
-    if is_refused_by_us && error.reason() == Some(h2::Reason::REFUSED_STREAM) {
-        return head_too_large();
+    if error.is_io() || error.is_remote() {
+        return reset(format!(
+            "the receiver ended the exchange over HTTP/2: {error}"
+        ));
     }
-    let kind = if error.is_io() || error.is_remote() {
-        ErrorKind::SendReset
-    } else {
-        ErrorKind::Protocol
-    };
-    Failure::new(kind, format!("HTTP/2: {error}"))
+    Failure::new(
+        ErrorKind::Protocol,
+        format!("what came back breaks HTTP/2, or its head is far too large: {error}"),
+    )
 }
 
 fn http1(error: &hyper::Error) -> Option<Failure> {

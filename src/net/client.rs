@@ -29,6 +29,10 @@ const IDLE_LIMIT: Duration = Duration::from_secs(20);
 /// How much of a body HTTP/2 may send before it is read, in bytes: the protocol's own default.
 const HTTP2_WINDOW: u32 = 65_535;
 
+/// How much of a head HTTP/2 takes in, in bytes. Beyond, the protocol ends the stream with an error
+/// that does not say why; what lies between [`MAX_HEAD_BYTES`] and this is told as too large.
+const HTTP2_HEAD_LIMIT: u32 = 4 * MAX_HEAD_BYTES;
+
 /// Makes clients and keeps them.
 pub(super) struct Clients {
     resolver: Arc<dyn Resolve>,
@@ -70,7 +74,7 @@ impl Clients {
             .pool_max_idle_per_host(MAX_IDLE_PER_HOST)
             .pool_idle_timeout(IDLE_LIMIT)
             .http2_initial_stream_window_size(HTTP2_WINDOW)
-            .http2_max_header_list_size(MAX_HEAD_BYTES)
+            .http2_max_header_list_size(HTTP2_HEAD_LIMIT)
             .build()
     }
 }

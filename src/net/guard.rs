@@ -143,6 +143,9 @@ fn judge_host(host: &str, policy: &Policy) -> Result<(), Refusal> {
 }
 
 #[cfg(test)]
+mod spelling_tests;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::net::target::TargetUrl;

@@ -1,6 +1,6 @@
 //! A webhook as the HTTP client takes it: exactly the headers that were given, in their order.
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header::CONTENT_LENGTH};
 
 use crate::domain::attempt::{ErrorKind, Failure, Request};
 
@@ -28,6 +28,9 @@ const FRAMING: [&str; 11] = [
 pub(super) fn outgoing(request: Request) -> Result<reqwest::Request, Failure> {
     let mut outgoing = reqwest::Request::new(Method::POST, request.url);
     *outgoing.headers_mut() = headers(&request.headers)?;
+    // Said here, because the client does not say it of an empty body.
+    let length = request.body.len().into();
+    outgoing.headers_mut().insert(CONTENT_LENGTH, length);
     *outgoing.body_mut() = Some(request.body.into());
     Ok(outgoing)
 }

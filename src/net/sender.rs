@@ -52,9 +52,10 @@ impl Default for Timeouts {
 
 /// Sends over the network, to where the guard lets the project's webhooks go.
 ///
-/// A request leaves as a POST with the headers that it has, in their order, followed by `accept:
-/// */*` if it has no `accept`, `host` and `content-length`. Redirects are not followed, proxies of
-/// the environment not used, bodies not decompressed.
+/// A request leaves as a POST with the headers that it has, in their order, followed by
+/// `content-length`, `accept: */*` if it has no `accept` (the client beneath insists on one), and
+/// `host`. Redirects are not followed, proxies of the environment not used, bodies not
+/// decompressed.
 pub struct HttpSender {
     clients: Clients,
     policies: Arc<dyn PolicySource>,
@@ -193,6 +194,10 @@ fn address_in(error: &reqwest::Error) -> Option<SocketAddr> {
 }
 
 #[cfg(test)]
+mod body_tests;
+#[cfg(test)]
 mod guard_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tls_tests;

@@ -20,14 +20,16 @@ fn ips(texts: &[&str]) -> Vec<IpAddr> {
 }
 
 fn sender(resolver: impl Resolve + 'static, policies: impl PolicySource + 'static) -> HttpSender {
-    let connect = Duration::from_millis(200);
-    HttpSender::new(
-        Arc::new(resolver),
-        Arc::new(policies),
-        Clock::system(),
-        Timeouts { connect },
-    )
-    .expect("a sender")
+    sender_with(Timeouts::default(), resolver, policies)
+}
+
+fn sender_with(
+    timeouts: Timeouts,
+    resolver: impl Resolve + 'static,
+    policies: impl PolicySource + 'static,
+) -> HttpSender {
+    let (resolver, policies) = (Arc::new(resolver), Arc::new(policies));
+    HttpSender::new(resolver, policies, Clock::system(), timeouts).expect("a sender")
 }
 
 fn always(policy: Policy) -> impl PolicySource {
@@ -196,7 +198,8 @@ async fn name_servers_that_do_not_answer_are_not_taken_for_the_receiver() {
             Box::pin(std::future::pending())
         }
     }
-    let sender = sender(Silent, always(closed_policy()));
+    let connect = Duration::from_millis(200);
+    let sender = sender_with(Timeouts { connect }, Silent, always(closed_policy()));
     let mut request = request("https://hooks.example.com/");
     assert_eq!(
         kind(&sender.send(request.clone()).await),

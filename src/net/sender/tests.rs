@@ -1,10 +1,12 @@
-//! What comes of a webhook, for every way in which a receiver may answer it.
+//! How webhooks leave, and what comes of them until the head of the answer is there.
+//!
+//! Time limits that a test waits for are short; all others are far longer than anything takes.
 
 use tokio::io::AsyncWriteExt as _;
 
 use super::*;
 use crate::{
-    domain::{attempt::MAX_CAPTURED_BODY, ids::default_project},
+    domain::ids::default_project,
     net::{
         policy::Policy,
         receiver::{Receiver, listen, read_request},
@@ -17,15 +19,25 @@ pub(in crate::net) fn open_policy() -> Policy {
     toml::from_str("allow_http = true\nallow_networks = ['127.0.0.0/8']").expect("a policy")
 }
 
-fn sender() -> HttpSender {
+/// Gives a connection all the time that a request has.
+pub(super) fn sender() -> HttpSender {
+    sender_with(Timeouts::default())
+}
+
+/// Gives a connection little time.
+fn hasty_sender() -> HttpSender {
+    sender_with(Timeouts {
+        connect: Duration::from_millis(200),
+    })
+}
+
+fn sender_with(timeouts: Timeouts) -> HttpSender {
     let policy = Arc::new(open_policy());
     HttpSender::new(
         Arc::new(ScriptedResolver::new()),
         Arc::new(move |_| Arc::clone(&policy)),
         Clock::system(),
-        Timeouts {
-            connect: Duration::from_millis(200),
-        },
+        timeouts,
     )
     .expect("a sender")
 }
@@ -36,7 +48,7 @@ pub(in crate::net) fn request(url: &str) -> Request {
         url: url.parse().expect("a URL"),
         headers: vec![("webhook-id".to_owned(), "dlv_1".to_owned())],
         body: "{}".into(),
-        timeout: Duration::from_millis(800),
+        timeout: Duration::from_secs(10),
     }
 }
 
@@ -47,11 +59,11 @@ fn impatient(url: &str) -> Request {
     }
 }
 
-async fn exchange_with(receiver: &Receiver) -> Exchange {
+pub(super) async fn exchange_with(receiver: &Receiver) -> Exchange {
     sender().send(request(&receiver.url())).await
 }
 
-async fn answer_to(answer: impl Into<Vec<u8>>) -> Response {
+pub(super) async fn answer_to(answer: impl Into<Vec<u8>>) -> Response {
     let receiver = Receiver::answering(answer).await;
     exchange_with(&receiver).await.result.expect("an answer")
 }
@@ -82,7 +94,7 @@ async fn a_webhook_leaves_with_its_headers_in_order_and_nothing_else_but_framing
     assert_eq!(exchange.address, Some(receiver.address));
     let expected = format!(
         "POST /hook HTTP/1.1\r\nwebhook-id: dlv_1\r\nuser-agent: Riposte/1\r\naccept: */*\r\n\
-         x-b: 2\r\nx-a: 1\r\nhost: {}\r\ncontent-length: 2\r\n\r\n{{}}",
+         x-b: 2\r\nx-a: 1\r\ncontent-length: 2\r\nhost: {}\r\n\r\n{{}}",
         receiver.address
     );
     assert_eq!(receiver.heard(), [expected]);
@@ -127,18 +139,6 @@ fn proxies_of_the_environment_are_ignored() {
 }
 
 #[tokio::test]
-async fn status_headers_and_body_are_recorded_as_they_came() {
-    let answer =
-        b"HTTP/1.1 500 Oops\r\nX-One: a\r\nx-raw: \xff\xfe\r\ncontent-length: 5\r\n\r\n\0\xff\r\n!";
-    let response = answer_to(answer.to_vec()).await;
-    assert_eq!(response.status, 500);
-    assert_eq!(response.header("x-one"), Some("a"));
-    assert_eq!(response.header("x-raw"), Some("\u{fffd}\u{fffd}"));
-    assert_eq!(&response.body[..], b"\0\xff\r\n!");
-    assert!(!response.truncated && response.broke_off.is_none());
-}
-
-#[tokio::test]
 async fn a_redirect_is_not_followed() {
     for status in [301, 302, 303, 307, 308] {
         let target = Receiver::answering("HTTP/1.1 200 OK\r\n\r\n").await;
@@ -178,7 +178,7 @@ async fn a_receiver_that_never_answers_is_given_up_at_the_deadline() {
         exchange.duration
     );
     assert!(
-        exchange.duration < Duration::from_millis(700),
+        exchange.duration < Duration::from_secs(5),
         "{:?}",
         exchange.duration
     );
@@ -202,7 +202,7 @@ async fn a_head_that_trickles_or_is_never_final_is_given_up_at_the_deadline() {
         Some(ErrorKind::HeadersTimeout)
     );
     assert!(
-        exchange.duration < Duration::from_millis(700),
+        exchange.duration < Duration::from_secs(5),
         "{:?}",
         exchange.duration
     );
@@ -211,14 +211,16 @@ async fn a_head_that_trickles_or_is_never_final_is_given_up_at_the_deadline() {
 #[tokio::test]
 async fn a_receiver_that_stalls_in_tls_has_the_time_of_a_connection() {
     let (listener, address) = listen().await;
-    let exchange = sender().send(request(&format!("https://{address}/"))).await;
+    let exchange = hasty_sender()
+        .send(request(&format!("https://{address}/")))
+        .await;
     drop(listener);
     assert_eq!(
         exchange.failure().map(|f| f.kind),
         Some(ErrorKind::ConnectTimeout)
     );
     assert!(
-        exchange.duration < Duration::from_millis(700),
+        exchange.duration < Duration::from_secs(5),
         "{:?}",
         exchange.duration
     );
@@ -235,88 +237,6 @@ async fn a_deadline_shorter_than_a_connection_takes_says_that_it_was_not_made() 
         exchange.failure().map(|f| f.kind),
         Some(ErrorKind::ConnectTimeout)
     );
-}
-
-#[tokio::test]
-async fn a_body_that_breaks_off_leaves_the_status_standing() {
-    let response = answer_to("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf").await;
-    assert_eq!((response.status, &response.body[..]), (200, &b"half"[..]));
-    assert_eq!(
-        response.broke_off.map(|f| f.kind),
-        Some(ErrorKind::SendReset)
-    );
-}
-
-#[tokio::test]
-async fn a_body_that_is_reset_leaves_the_status_standing() {
-    let receiver = Receiver::acting(|mut stream, _| async move {
-        let part = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n4\r\nhalf\r\n";
-        let _ = stream.write_all(part).await;
-        let _ = stream.set_zero_linger();
-    })
-    .await;
-    let exchange = exchange_with(&receiver).await;
-    if let Ok(response) = &exchange.result {
-        assert!(exchange.is_success());
-        assert_eq!(
-            response.broke_off.as_ref().map(|f| f.kind),
-            Some(ErrorKind::SendReset)
-        );
-    } else {
-        // The reset may overtake what was said before it.
-        assert_eq!(
-            exchange.failure().map(|f| f.kind),
-            Some(ErrorKind::SendReset)
-        );
-    }
-}
-
-#[tokio::test]
-async fn a_body_that_is_late_leaves_the_status_standing_and_what_came_of_it() {
-    let receiver = Receiver::holding("HTTP/1.1 202 OK\r\ncontent-length: 10\r\n\r\nhalf").await;
-    let exchange = sender().send(impatient(&receiver.url())).await;
-    let response = exchange.result.expect("an answer");
-    assert_eq!((response.status, &response.body[..]), (202, &b"half"[..]));
-    assert_eq!(
-        response.broke_off.map(|f| f.kind),
-        Some(ErrorKind::BodyTimeout)
-    );
-}
-
-#[tokio::test]
-async fn chunks_that_are_none_break_the_body_off() {
-    let answer = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\nnonsense";
-    let response = answer_to(answer).await;
-    assert_eq!((response.status, &response.body[..]), (200, &b"ok"[..]));
-    assert!(response.broke_off.is_some());
-}
-
-#[tokio::test]
-async fn an_endless_body_is_read_to_its_cap_and_hung_up_on() {
-    let (hung_up, mut hears) = tokio::sync::mpsc::channel(1);
-    let receiver = Receiver::acting(move |mut stream, _| {
-        let hung_up = hung_up.clone();
-        async move {
-            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await;
-            while stream.write_all(&[b'x'; 4096]).await.is_ok() {}
-            let _ = hung_up.send(()).await;
-        }
-    })
-    .await;
-    let response = exchange_with(&receiver).await.result.expect("an answer");
-    assert_eq!(response.body.len(), MAX_CAPTURED_BODY);
-    assert!(response.truncated && response.broke_off.is_none());
-    let heard = Clock::system()
-        .timeout(Duration::from_millis(900), hears.recv())
-        .await;
-    assert_eq!(heard, Some(Some(())), "the connection is dropped");
-}
-
-#[tokio::test]
-async fn a_compressed_body_stays_compressed() {
-    let bomb = "HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 3\r\n\r\n\x1f\x0b\x08";
-    let response = answer_to(bomb).await;
-    assert_eq!(&response.body[..], b"\x1f\x0b\x08");
 }
 
 #[tokio::test]
@@ -358,18 +278,6 @@ async fn a_connection_that_ends_before_the_answer_is_a_reset() {
         exchange.failure().map(|f| f.kind),
         Some(ErrorKind::SendReset)
     );
-}
-
-#[tokio::test]
-async fn answers_that_bend_the_protocol_break_nothing() {
-    let response =
-        answer_to("HTTP/1.1 101 Switching\r\nupgrade: x\r\nconnection: upgrade\r\n\r\nzz").await;
-    assert_eq!((response.status, response.body.len()), (101, 0));
-    let response = answer_to("HTTP/1.1 204 No Content\r\ncontent-length: 4\r\n\r\nbody").await;
-    assert_eq!((response.status, response.body.len()), (204, 0));
-    let both = "HTTP/1.1 200 OK\r\ncontent-length: 99\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n";
-    let response = answer_to(both).await;
-    assert_eq!(&response.body[..], b"ok");
 }
 
 #[tokio::test]
