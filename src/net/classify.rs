@@ -12,6 +12,10 @@ use crate::domain::attempt::{ErrorKind, Failure};
 
 /// Why there is no answer.
 pub(super) fn classify(error: &reqwest::Error, trace: &Trace) -> Failure {
+    if error.is_builder() {
+        let message = "the URL or a header cannot be put into an HTTP request";
+        return Failure::new(ErrorKind::Unsendable, message);
+    }
     let known = find::<Failure>(error)
         .cloned()
         .or_else(|| find(error).map(tls))
@@ -63,10 +67,12 @@ fn cause<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'stati
     }
 }
 
+/// What the innermost error says. The outermost one, reqwest's, would show the URL.
 fn deepest(error: &(dyn Error + 'static)) -> String {
     causes(error)
+        .filter(|error| !error.is::<reqwest::Error>())
         .last()
-        .map_or_else(String::new, ToString::to_string)
+        .map_or_else(|| "the request failed".to_owned(), ToString::to_string)
 }
 
 fn tls(error: &rustls::Error) -> Failure {
@@ -147,4 +153,37 @@ fn system(error: &io::Error, phase: Phase) -> Failure {
 
 fn reset(message: impl Into<String>) -> Failure {
     Failure::new(ErrorKind::SendReset, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_request_cannot_carry_is_unsendable_and_the_url_is_not_shown() {
+        let error = reqwest::Proxy::all("no url").expect_err("refused");
+        let error = error.with_url("https://example.com/secret".parse().expect("a URL"));
+        let failure = classify(&error, &Trace::new(443));
+        assert_eq!(failure.kind, ErrorKind::Unsendable);
+        assert!(!failure.message.contains("secret"));
+        assert!(!deepest(&error).contains("secret"));
+    }
+
+    #[test]
+    fn the_system_s_errors_are_found_within_what_wraps_them_and_read_by_phase() {
+        let inner = io::Error::from(io::ErrorKind::ConnectionReset);
+        let outer = io::Error::other(io::Error::other(inner));
+        let found: &io::Error = find(&outer).expect("an error");
+        assert_eq!(found.kind(), io::ErrorKind::ConnectionReset);
+        assert_eq!(system(found, Phase::Connecting).kind, ErrorKind::TlsFailed);
+        assert_eq!(system(found, Phase::Exchanging).kind, ErrorKind::SendReset);
+        for (kind, expected) in [
+            (io::ErrorKind::ConnectionRefused, ErrorKind::ConnectRefused),
+            (io::ErrorKind::HostUnreachable, ErrorKind::ConnectFailed),
+            (io::ErrorKind::NetworkUnreachable, ErrorKind::ConnectFailed),
+            (io::ErrorKind::TimedOut, ErrorKind::ConnectTimeout),
+        ] {
+            assert_eq!(system(&kind.into(), Phase::Connecting).kind, expected);
+        }
+    }
 }
