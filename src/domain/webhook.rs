@@ -6,7 +6,6 @@
 mod headers;
 
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
 
 use super::{
     attributes::SPECVERSION,
@@ -14,23 +13,21 @@ use super::{
     draft::JSON_MEDIA_TYPE,
     event::{Attributes, Data, Event},
     json_object::JsonObject,
+    names::named,
 };
 
 pub use headers::{HIDDEN, Headers, HeadersError, MAX_HEADER_VALUE, MAX_HEADERS, is_sensitive};
 
-/// In which shape an endpoint wants its webhooks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-pub enum Format {
-    /// `{"id", "type", "timestamp", "source", "subject", "data"}`, as Standard Webhooks suggests.
-    #[default]
-    #[serde(rename = "standard")]
-    Standard,
-    /// The CloudEvent as one JSON object.
-    #[serde(rename = "cloudevents")]
-    CloudeventsStructured,
-    /// The CloudEvent with its attributes in headers and its data as the body.
-    #[serde(rename = "cloudevents-binary")]
-    CloudeventsBinary,
+named! {
+    /// In which shape an endpoint wants its webhooks.
+    pub enum Format {
+        /// `{"id", "type", "timestamp", "source", "subject", "data"}`, as Standard Webhooks suggests.
+        Standard = "standard",
+        /// The CloudEvent as one JSON object.
+        CloudeventsStructured = "cloudevents",
+        /// The CloudEvent with its attributes in headers and its data as the body.
+        CloudeventsBinary = "cloudevents-binary",
+    }
 }
 
 /// What [`render`] makes of an event.

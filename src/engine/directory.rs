@@ -1,0 +1,99 @@
+//! The endpoints that are in use, with their secrets, in memory.
+
+use std::{fmt, sync::Arc};
+
+use moka::sync::Cache;
+use tokio::sync::Mutex;
+
+use super::context::Context;
+use crate::{
+    domain::{
+        endpoint::{Endpoint, LiveSecret},
+        ids::EndpointId,
+        retry::RetryPolicy,
+        signature::Secret,
+        time::Timestamp,
+    },
+    store::{StoreError, StoreResult},
+};
+
+/// The most endpoints that are kept in memory.
+const CAPACITY: u64 = 20_000;
+
+/// An endpoint, ready for use.
+pub(crate) struct LiveEndpoint {
+    pub(crate) endpoint: Endpoint,
+    secrets: Vec<LiveSecret>,
+    /// How many requests may be under way at a time.
+    pub(crate) concurrency: usize,
+    /// How long a request may take.
+    pub(crate) timeout: std::time::Duration,
+    /// How deliveries are retried.
+    pub(crate) retry: RetryPolicy,
+}
+
+impl LiveEndpoint {
+    /// The secrets that sign at `now`.
+    pub(crate) fn secrets_at(&self, now: Timestamp) -> Vec<Secret> {
+        let live = |secret: &&LiveSecret| secret.expires_at.is_none_or(|end| now < end);
+        let secrets = self.secrets.iter().filter(live);
+        secrets.map(|live| live.secret.clone()).collect()
+    }
+}
+
+impl fmt::Debug for LiveEndpoint {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "LiveEndpoint({})", self.endpoint.id)
+    }
+}
+
+/// Finds endpoints, in memory or in the store.
+pub(crate) struct Directory {
+    context: Context,
+    known: Cache<EndpointId, Arc<LiveEndpoint>>,
+    /// Held while an endpoint is read and kept: what is read first is kept first.
+    reading: Mutex<()>,
+}
+
+impl Directory {
+    pub(super) fn new(context: Context) -> Self {
+        Self {
+            context,
+            known: Cache::new(CAPACITY),
+            reading: Mutex::new(()),
+        }
+    }
+
+    /// The endpoint called `id`, deleted or not; none if there never was one.
+    pub(super) async fn get(&self, id: EndpointId) -> StoreResult<Option<Arc<LiveEndpoint>>> {
+        match self.known.get(&id) {
+            Some(live) => Ok(Some(live)),
+            None => self.reload(id).await,
+        }
+    }
+
+    /// The endpoint called `id`, if it is in memory.
+    pub(super) fn cached(&self, id: EndpointId) -> Option<Arc<LiveEndpoint>> {
+        self.known.get(&id)
+    }
+
+    /// Reads an endpoint again: something about it has changed.
+    pub(super) async fn reload(&self, id: EndpointId) -> StoreResult<Option<Arc<LiveEndpoint>>> {
+        let _reading = self.reading.lock().await;
+        let (endpoint, secrets) = match self.context.store.live_endpoint(id).await {
+            Err(StoreError::NotFound(_)) => return Ok(None),
+            found => found?,
+        };
+        let settings = &self.context.settings;
+        let config = &endpoint.config;
+        let live = Arc::new(LiveEndpoint {
+            concurrency: config.concurrency.unwrap_or(settings.concurrency) as usize,
+            timeout: config.timeout.unwrap_or(settings.timeout),
+            retry: config.retry.clone().unwrap_or_else(|| settings.retry.clone()),
+            endpoint,
+            secrets,
+        });
+        self.known.insert(id, Arc::clone(&live));
+        Ok(Some(live))
+    }
+}

@@ -1,0 +1,76 @@
+//! Fan-out: works off what was left of units that were larger than a transaction.
+
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+
+use super::{
+    commit::{CommitError, Committer},
+    context::Context,
+    plan::Planner,
+    rulebook::Rulebook,
+};
+use crate::store::{
+    StoreResult,
+    unit::{Acceptance, Fanout},
+};
+
+/// How many fan-outs are read at a time.
+const PAGE: u32 = 16;
+
+/// Works off fan-outs.
+pub(super) struct FanoutWorker {
+    pub(super) context: Context,
+    pub(super) planner: Arc<Planner>,
+    pub(super) rulebook: Arc<Rulebook>,
+    pub(super) committer: Committer,
+    /// Told when there is a new one.
+    pub(super) wake: Arc<Notify>,
+}
+
+impl FanoutWorker {
+    /// Works until it is dropped.
+    pub(super) async fn run(self) {
+        loop {
+            let woken = self.wake.notified();
+            match self.work_off().await {
+                Ok(0) => {
+                    let poll = self.context.settings.poll_interval;
+                    self.context.clock.timeout(poll, woken).await;
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::error!(%error, "a fan-out could not go on; trying again");
+                    self.context.back_off().await;
+                }
+            }
+        }
+    }
+
+    /// Takes each fan-out a step further, and gives how many there were.
+    async fn work_off(&self) -> StoreResult<usize> {
+        let fanouts = self.context.store.fanouts(PAGE).await?;
+        for fanout in &fanouts {
+            self.step(fanout).await?;
+        }
+        Ok(fanouts.len())
+    }
+
+    async fn step(&self, fanout: &Fanout) -> StoreResult<()> {
+        let unit = self.planner.fanout(fanout).await?;
+        let assumed = unit.assumed.clone();
+        match self.committer.submit(unit, None).await.result().await {
+            Ok(Acceptance::Stale) => {
+                for (project, _) in assumed {
+                    self.rulebook.refresh(project).await?;
+                }
+            }
+            Ok(_) => {}
+            Err(error @ (CommitError::Unavailable | CommitError::Refused(_))) => {
+                tracing::error!(%error, event = %fanout.event, "a step of a fan-out was not written");
+                self.context.back_off().await;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,317 @@
+//! The handle by which the API reaches the engine: accept events, say what has changed, act on
+//! deliveries.
+
+use std::sync::Arc;
+
+use super::{
+    admission::{Admission, Overload, Permit},
+    commit::{self, CommitError, Committer, Receipt},
+    context::Context,
+    directory::Directory,
+    lanes::{Lanes, Withdrawal},
+    plan::Planner,
+    rulebook::{ActiveListener, Rulebook},
+};
+use crate::{
+    domain::{
+        delivery::{Delivery, Target},
+        draft::EventDraft,
+        event::EventType,
+        ids::{DeliveryId, EndpointId, EventId, ProjectId},
+        project::Project,
+    },
+    store::{
+        StoreError, StoreResult,
+        deliveries::{Cancellation, Revival},
+        unit::{Acceptance, Fate, MetEvent, NewDelivery, Unit},
+    },
+};
+
+/// How often a unit is planned again because the rules have moved, before the producer is told to
+/// come back.
+const MAX_PLANS: usize = 50;
+
+/// The type of the event that tests an endpoint.
+pub const TEST_EVENT_TYPE: &str = "riposte.endpoint.test";
+
+/// What became of an event that was sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sent {
+    /// It is durable, with all that it triggers.
+    Accepted(EventId),
+    /// The same event is there already.
+    Duplicate(EventId),
+    /// Another event with its source and id is there already.
+    Conflict(EventId),
+}
+
+/// Why events were not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum AcceptError {
+    /// There is more on its way than can be written.
+    #[error("too many events are on their way")]
+    Overloaded(Overload),
+    /// The store does not answer, or the gateway is stopping. Some of the events may be durable.
+    #[error("the store is unavailable")]
+    Unavailable,
+    /// The store refuses an event.
+    #[error("{0}")]
+    Refused(String),
+}
+
+impl From<StoreError> for AcceptError {
+    fn from(error: StoreError) -> Self {
+        tracing::error!(%error, "an event could not be planned");
+        match error.is_transient() {
+            true => Self::Unavailable,
+            false => Self::Refused(error.to_string()),
+        }
+    }
+}
+
+impl From<CommitError> for AcceptError {
+    fn from(error: CommitError) -> Self {
+        match error {
+            CommitError::Unavailable => Self::Unavailable,
+            CommitError::Refused(why) => Self::Refused(why),
+        }
+    }
+}
+
+/// A handle to the running engine. Clones share it.
+#[derive(Clone)]
+pub struct Gateway {
+    pub(super) parts: Arc<Parts>,
+}
+
+pub(super) struct Parts {
+    pub(super) context: Context,
+    pub(super) admission: Arc<Admission>,
+    pub(super) planner: Arc<Planner>,
+    pub(super) rulebook: Arc<Rulebook>,
+    pub(super) directory: Arc<Directory>,
+    pub(super) lanes: Arc<Lanes>,
+    pub(super) committer: Committer,
+}
+
+impl Gateway {
+    /// Takes events of `project`, in their order. What it gives is in the same order, and comes
+    /// after each event and all that it triggers is durable.
+    ///
+    /// # Errors
+    /// [`AcceptError`]; with [`AcceptError::Overloaded`] none of the events was taken, otherwise
+    /// some may have been: sending them again with their ids is safe.
+    pub async fn accept(
+        &self,
+        project: &Project,
+        drafts: Vec<EventDraft>,
+    ) -> Result<Vec<Sent>, AcceptError> {
+        let bytes = drafts.iter().map(|draft| draft.data.bytes().len()).sum();
+        let admitted = self.parts.admission.admit(project.id, drafts.len(), bytes);
+        let permit = Arc::new(admitted.map_err(AcceptError::Overloaded)?);
+        let mut submitted = Vec::with_capacity(drafts.len());
+        for draft in drafts {
+            let id = self.parts.context.ids.next(self.parts.context.clock.now());
+            let receipt = self.submit(project, id, draft.clone(), &permit).await?;
+            submitted.push((id, draft, receipt));
+        }
+        let mut results = Vec::with_capacity(submitted.len());
+        for (id, draft, receipt) in submitted {
+            results.push(self.conclude(project, id, draft, receipt, &permit).await?);
+        }
+        Ok(results)
+    }
+
+    async fn submit(
+        &self,
+        project: &Project,
+        id: EventId,
+        draft: EventDraft,
+        permit: &Arc<Permit>,
+    ) -> Result<Receipt, AcceptError> {
+        let unit = self.parts.planner.sent(project, id, draft).await?;
+        Ok(self.parts.committer.submit(unit, Some(Arc::clone(permit))).await)
+    }
+
+    /// Waits for the result of an event; plans it again as long as the rules have moved.
+    async fn conclude(
+        &self,
+        project: &Project,
+        id: EventId,
+        draft: EventDraft,
+        mut receipt: Receipt,
+        permit: &Arc<Permit>,
+    ) -> Result<Sent, AcceptError> {
+        for _ in 0..MAX_PLANS {
+            match receipt.result().await? {
+                Acceptance::Stored | Acceptance::Superseded => return Ok(Sent::Accepted(id)),
+                Acceptance::Duplicate(first) => return Ok(Sent::Duplicate(first)),
+                Acceptance::Conflict(first) => return Ok(Sent::Conflict(first)),
+                Acceptance::Stale => self.refresh_rules(project.id).await?,
+            }
+            receipt = self.submit(project, id, draft.clone(), permit).await?;
+        }
+        Err(AcceptError::Unavailable)
+    }
+
+    async fn refresh_rules(&self, project: ProjectId) -> StoreResult<()> {
+        let rulebook = &self.parts.rulebook;
+        rulebook.refresh(project).await?;
+        rulebook.refresh(crate::domain::ids::platform_project()).await
+    }
+
+    /// Says that the listeners of `project` have changed: from its end on they hold as they are.
+    ///
+    /// # Errors
+    /// If the store cannot be read; the next event will find out by itself.
+    pub async fn rules_changed(&self, project: ProjectId) -> StoreResult<()> {
+        self.parts.rulebook.refresh(project).await
+    }
+
+    /// Says that an endpoint has changed: from its end on no attempt begins that its new state
+    /// forbids.
+    pub async fn endpoint_changed(&self, endpoint: EndpointId) {
+        let Parts { context, directory, lanes, .. } = &*self.parts;
+        endpoint_changed(context, directory, lanes, endpoint).await;
+    }
+
+    /// Sends a test event to an endpoint of `project`, past all listeners. It is tried once.
+    ///
+    /// # Errors
+    /// [`AcceptError`] if it could not be made durable.
+    pub async fn test_endpoint(
+        &self,
+        project: &Project,
+        endpoint: EndpointId,
+    ) -> Result<DeliveryId, AcceptError> {
+        let Context { clock, ids, .. } = &self.parts.context;
+        let now = clock.now();
+        let event_type = EventType::parse(TEST_EVENT_TYPE);
+        let mut draft = EventDraft::new(event_type.map_err(|error| AcceptError::Refused(error.to_string()))?);
+        draft.subject = Some(format!("endpoints/{endpoint}"));
+        draft.data = crate::domain::event::Data::Json(bytes::Bytes::from_static(
+            br#"{"message":"This is a test of your endpoint."}"#,
+        ));
+        let event = Arc::new(draft.complete(ids.next(now), project.id, project.name.as_str(), now));
+        self.parts.directory.get(endpoint).await?;
+        let delivery = ids.next(now);
+        let unit = Unit {
+            events: vec![MetEvent {
+                event: Arc::clone(&event),
+                rules_version: 0,
+                platform_version: 0,
+            }],
+            deliveries: vec![NewDelivery {
+                id: delivery,
+                project: project.id,
+                event,
+                cause: None,
+                endpoint: Some(endpoint),
+                fate: Fate::Pending { owned: false, due: now },
+            }],
+            ..Unit::default()
+        };
+        self.parts.committer.submit(unit, None).await.result().await?;
+        Ok(delivery)
+    }
+
+    /// Calls a delivery off.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] if the project has no such delivery.
+    pub async fn cancel(&self, project: ProjectId, id: DeliveryId) -> StoreResult<Cancellation> {
+        let Context { store, clock, .. } = &self.parts.context;
+        let delivery = store.delivery(project, id).await?;
+        let withdrawn = match delivery.target {
+            Target::Webhook(endpoint) => self.parts.lanes.withdraw(endpoint, id) == Withdrawal::Withdrawn,
+            Target::Emit => false,
+        };
+        store.cancel(project, id, withdrawn, clock.now()).await
+    }
+
+    /// Makes a delivery due now, whatever its state.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] if the project has no such delivery.
+    pub async fn retry(&self, project: ProjectId, id: DeliveryId) -> StoreResult<Retried> {
+        let Context { store, clock, .. } = &self.parts.context;
+        let now = clock.now();
+        match store.revive(project, id, now).await? {
+            Revival::Due(endpoint) => {
+                self.parts.lanes.note_backlog(endpoint, now);
+                Ok(Retried::Due)
+            }
+            Revival::UnderWay => Ok(Retried::UnderWay),
+            Revival::EndpointClosed => Ok(Retried::EndpointClosed),
+            Revival::Emission => self.emit_again(store.delivery(project, id).await?).await,
+        }
+    }
+
+    /// Tries an emission again with the listener as it is now.
+    async fn emit_again(&self, delivery: Delivery) -> StoreResult<Retried> {
+        let Context { store, clock, .. } = &self.parts.context;
+        let Some(cause) = delivery.cause else {
+            return Ok(Retried::EndpointClosed);
+        };
+        let listener = store.listener(delivery.project, cause.listener).await?;
+        let Some(active) = ActiveListener::new(listener) else {
+            return Ok(Retried::EndpointClosed);
+        };
+        let event = Arc::new(store.any_event(delivery.event).await?.event);
+        for _ in 0..MAX_PLANS {
+            let planned = self.parts.planner.emission(&event, &active, cause.reaction, delivery.id);
+            let unit = match planned.await? {
+                Ok(unit) => unit,
+                Err(why) => {
+                    store.note_emission(delivery.id, &why, clock.now()).await?;
+                    return Ok(Retried::EmitFailed(why));
+                }
+            };
+            match self.parts.committer.submit(unit, None).await.result().await {
+                Ok(Acceptance::Stale) => self.refresh_rules(delivery.project).await?,
+                Ok(_) => return Ok(Retried::Due),
+                Err(error) => return Ok(Retried::EmitFailed(error.to_string())),
+            }
+        }
+        Ok(Retried::EmitFailed("the rules change faster than the event can be planned".to_owned()))
+    }
+}
+
+/// What came of a wish to try a delivery again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Retried {
+    /// It is due now, or done.
+    Due,
+    /// An attempt is under way, or about to begin.
+    UnderWay,
+    /// Its endpoint is disabled or deleted, so nothing can be sent.
+    EndpointClosed,
+    /// It is an event that still cannot be emitted, for this reason.
+    EmitFailed(String),
+}
+
+/// Lets the lanes know what an endpoint is like now.
+pub(super) async fn endpoint_changed(
+    context: &Context,
+    directory: &Directory,
+    lanes: &Lanes,
+    endpoint: EndpointId,
+) {
+    let live = loop {
+        match directory.reload(endpoint).await {
+            Ok(live) => break live,
+            Err(error) if error.is_transient() => {
+                tracing::error!(%error, %endpoint, "an endpoint could not be read; trying again");
+                context.back_off().await;
+            }
+            Err(error) => {
+                tracing::error!(%error, %endpoint, "an endpoint cannot be read");
+                return;
+            }
+        }
+    };
+    if let Some(live) = live {
+        let homeless = lanes.update(&live);
+        commit::release(context, lanes, homeless).await;
+    }
+}

@@ -1,0 +1,79 @@
+//! A lane: what one endpoint has in memory. Each endpoint is a bulkhead of its own.
+
+use std::{
+    collections::{HashSet, VecDeque},
+    sync::Arc,
+};
+
+use super::directory::LiveEndpoint;
+use crate::{
+    domain::{ids::DeliveryId, time::Timestamp},
+    store::queue::Job,
+};
+
+/// What is known of an endpoint's work.
+#[derive(Debug, Default)]
+pub(super) struct Lane {
+    /// The endpoint as it is now; none until somebody has looked it up.
+    pub(super) endpoint: Option<Arc<LiveEndpoint>>,
+    /// Jobs that wait for their turn; this node owns them.
+    pub(super) waiting: VecDeque<Job>,
+    /// Places promised to deliveries that are being committed.
+    pub(super) reserved: usize,
+    /// Deliveries whose attempt has begun and is not recorded.
+    pub(super) in_flight: HashSet<DeliveryId>,
+    /// When the first of what waits in the store is due; none if nothing is known to wait there.
+    pub(super) backlog: Option<Timestamp>,
+    /// Whether the store is being asked for jobs.
+    pub(super) refilling: bool,
+    /// Whether it stands in the ring of lanes that take turns.
+    pub(super) in_ring: bool,
+    /// Where it stands in the index of lanes that want jobs from the store.
+    pub(super) indexed: Option<Timestamp>,
+    /// Whether its last attempt succeeded.
+    pub(super) succeeded: bool,
+}
+
+impl Lane {
+    /// Whether webhooks may leave now; an endpoint that was not looked up yet may be open.
+    pub(super) fn is_open(&self) -> bool {
+        self.endpoint.as_ref().is_none_or(|live| live.endpoint.is_open())
+    }
+
+    /// Whether what waits in the store is to stay there. What waits for an endpoint that is
+    /// disabled or deleted is taken up to be closed.
+    fn is_paused(&self) -> bool {
+        self.endpoint.as_ref().is_some_and(|live| live.endpoint.is_paused())
+    }
+
+    /// How many jobs it has or has promised to have.
+    pub(super) fn occupied(&self) -> usize {
+        self.waiting.len() + self.reserved
+    }
+
+    /// When it wants jobs from the store; none if it does not.
+    pub(super) fn wants_jobs(&self, buffer: usize) -> Option<Timestamp> {
+        let has_room = self.occupied() * 2 <= buffer;
+        self.backlog
+            .filter(|_| has_room && !self.refilling && !self.is_paused())
+    }
+
+    /// Whether it has a job that may begin, as far as the lane itself is concerned.
+    pub(super) fn is_ready(&self) -> bool {
+        let slots = self.endpoint.as_ref().map_or(0, |live| live.concurrency);
+        !self.waiting.is_empty() && self.in_flight.len() < slots && self.is_open()
+    }
+
+    /// Notes that something waits in the store from `due` on.
+    pub(super) fn note_backlog(&mut self, due: Timestamp) {
+        self.backlog = Some(self.backlog.map_or(due, |known| known.min(due)));
+    }
+
+    /// Whether nothing is left of it to remember.
+    pub(super) fn is_idle(&self) -> bool {
+        self.occupied() == 0
+            && self.in_flight.is_empty()
+            && self.backlog.is_none()
+            && !self.refilling
+    }
+}

@@ -1,0 +1,362 @@
+//! All lanes: which delivery is attempted next, and which lanes want more from the store.
+//!
+//! Memory is bounded whatever the backlog: a lane holds up to `lane_buffer` deliveries, all lanes
+//! together up to `buffer_bytes`; what does not fit stays in the store. Lanes take turns, so that
+//! a thousand slow endpoints do not slow another. Nothing here waits; two tasks are told when there
+//! is something to do.
+
+use std::{
+    collections::{BTreeSet, HashMap, VecDeque},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use tokio::sync::Notify;
+
+use super::{context::EngineSettings, directory::LiveEndpoint, lane::Lane};
+use crate::{
+    domain::{
+        ids::{DeliveryId, EndpointId},
+        time::Timestamp,
+    },
+    store::queue::{Job, Wish},
+};
+
+/// What a job takes in memory beside the data of its event, roughly.
+const JOB_BYTES: usize = 1_024;
+
+/// The lanes of this node.
+#[derive(Debug)]
+pub(crate) struct Lanes {
+    state: Mutex<State>,
+    /// Told when a job may begin.
+    pub(super) ready: Notify,
+    /// Told when a lane may want jobs from the store.
+    pub(super) hungry: Notify,
+    /// Told when nothing is in flight.
+    pub(super) quiet: Notify,
+}
+
+/// A job whose turn it is.
+pub(super) struct Turn {
+    pub(super) job: Job,
+    pub(super) endpoint: Arc<LiveEndpoint>,
+}
+
+/// What stands where a delivery was looked for.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Withdrawal {
+    /// It waited here and is taken out.
+    Withdrawn,
+    /// Its attempt is under way.
+    InFlight,
+    /// It is not in memory.
+    Absent,
+}
+
+#[derive(Debug)]
+struct State {
+    lanes: HashMap<EndpointId, Lane>,
+    /// Lanes with a job that may begin, in the order of their turns.
+    ring: VecDeque<EndpointId>,
+    /// Lanes that want jobs from the store, by when the first is due there.
+    hungry: BTreeSet<(Timestamp, EndpointId)>,
+    in_flight: usize,
+    bytes: usize,
+    stopped: bool,
+    limits: Limits,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    max_in_flight: usize,
+    lane_buffer: usize,
+    buffer_bytes: usize,
+}
+
+impl Lanes {
+    pub(super) fn new(settings: &EngineSettings) -> Self {
+        Self {
+            state: Mutex::new(State {
+                lanes: HashMap::new(),
+                ring: VecDeque::new(),
+                hungry: BTreeSet::new(),
+                in_flight: 0,
+                bytes: 0,
+                stopped: false,
+                limits: Limits {
+                    max_in_flight: settings.max_in_flight,
+                    lane_buffer: settings.lane_buffer,
+                    buffer_bytes: settings.buffer_bytes,
+                },
+            }),
+            ready: Notify::new(),
+            hungry: Notify::new(),
+            quiet: Notify::new(),
+        }
+    }
+
+    /// Promises a place in memory to a delivery that is about to be committed. Gives whether there
+    /// is one: a lane that has a backlog serves that first.
+    pub(super) fn reserve(&self, endpoint: &Arc<LiveEndpoint>, event_bytes: usize) -> bool {
+        self.change(endpoint.endpoint.id, |state, id| {
+            let within_bytes = state.bytes + event_bytes <= state.limits.buffer_bytes;
+            let buffer = state.limits.lane_buffer;
+            let lane = state.lane(id);
+            lane.endpoint = Some(Arc::clone(endpoint));
+            let free = lane.backlog.is_none() && !lane.refilling && lane.occupied() < buffer;
+            let promised = free && lane.is_open() && (within_bytes || lane.occupied() == 0);
+            if promised {
+                lane.reserved += 1;
+                state.bytes += event_bytes + JOB_BYTES;
+            }
+            promised
+        })
+    }
+
+    /// Takes a promise back: the delivery was not committed.
+    pub(super) fn unreserve(&self, endpoint: EndpointId, event_bytes: usize) {
+        self.change(endpoint, |state, id| {
+            state.lane(id).reserved -= 1;
+            state.bytes -= event_bytes + JOB_BYTES;
+        });
+    }
+
+    /// Puts a job that was committed into its promised place. Gives it back if its endpoint was
+    /// closed meanwhile.
+    pub(super) fn offer(&self, job: Job) -> Result<(), Job> {
+        self.change(job.endpoint, |state, id| {
+            let lane = state.lane(id);
+            lane.reserved -= 1;
+            if lane.is_open() {
+                lane.waiting.push_back(job);
+                return Ok(());
+            }
+            state.bytes -= bytes_of(&job);
+            Err(job)
+        })
+    }
+
+    /// Notes that work for `endpoint` waits in the store from `due` on.
+    pub(super) fn note_backlog(&self, endpoint: EndpointId, due: Timestamp) {
+        self.change(endpoint, |state, id| state.lane(id).note_backlog(due));
+    }
+
+    /// The job whose turn it is, if one may begin.
+    pub(super) fn next(&self) -> Option<Turn> {
+        self.lock().next()
+    }
+
+    /// Notes that an attempt has ended and is recorded; `waiting` is when the next one is due.
+    pub(super) fn finished(&self, job: &Job, succeeded: bool, waiting: Option<Timestamp>) {
+        let quiet = self.change(job.endpoint, |state, id| {
+            let lane = state.lane(id);
+            lane.in_flight.remove(&job.delivery);
+            lane.succeeded = succeeded;
+            if let Some(due) = waiting {
+                lane.note_backlog(due);
+            }
+            state.in_flight -= 1;
+            state.bytes -= bytes_of(job);
+            state.in_flight == 0
+        });
+        if quiet {
+            self.quiet.notify_waiters();
+        }
+    }
+
+    /// Takes a delivery out of the lane of `endpoint`, if it waits there.
+    pub(super) fn withdraw(&self, endpoint: EndpointId, delivery: DeliveryId) -> Withdrawal {
+        self.change(endpoint, |state, id| {
+            let lane = state.lane(id);
+            if lane.in_flight.contains(&delivery) {
+                return Withdrawal::InFlight;
+            }
+            let place = lane.waiting.iter().position(|job| job.delivery == delivery);
+            match place.and_then(|place| lane.waiting.remove(place)) {
+                Some(job) => {
+                    state.bytes -= bytes_of(&job);
+                    Withdrawal::Withdrawn
+                }
+                None => Withdrawal::Absent,
+            }
+        })
+    }
+
+    /// Takes over what has changed about an endpoint. If it is closed now, its waiting jobs are
+    /// given back.
+    pub(super) fn update(&self, live: &Arc<LiveEndpoint>) -> Vec<Job> {
+        self.change(live.endpoint.id, |state, id| {
+            let lane = state.lane(id);
+            lane.endpoint = Some(Arc::clone(live));
+            if lane.is_open() {
+                return Vec::new();
+            }
+            let jobs: Vec<Job> = lane.waiting.drain(..).collect();
+            state.bytes -= jobs.iter().map(bytes_of).sum::<usize>();
+            jobs
+        })
+    }
+
+    /// Up to `limit` wishes of lanes that have work due in the store; each lane then waits for
+    /// [`Lanes::fill`].
+    pub(super) fn wishes(&self, now: Timestamp, limit: usize) -> Vec<Wish> {
+        let mut state = self.lock();
+        if state.stopped {
+            return Vec::new();
+        }
+        let due = state.hungry.iter().take_while(|(due, _)| *due <= now);
+        let endpoints: Vec<_> = due.take(limit).map(|(_, endpoint)| *endpoint).collect();
+        let buffer = state.limits.lane_buffer;
+        let crowded = state.bytes >= state.limits.buffer_bytes;
+        endpoints
+            .into_iter()
+            .map(|endpoint| {
+                let lane = state.lane(endpoint);
+                lane.refilling = true;
+                lane.backlog = None;
+                let room = buffer - lane.occupied();
+                let limit = if crowded { 1 } else { room };
+                state.settle(endpoint);
+                Wish { endpoint, limit }
+            })
+            .collect()
+    }
+
+    /// Answers a wish: the jobs that were claimed, and when the first of what is left is due. Gives
+    /// the jobs back if the endpoint was closed meanwhile.
+    pub(super) fn fill(
+        &self,
+        endpoint: EndpointId,
+        jobs: Vec<Job>,
+        next_due: Option<Timestamp>,
+    ) -> Vec<Job> {
+        self.change(endpoint, |state, id| {
+            let lane = state.lane(id);
+            lane.refilling = false;
+            if let Some(due) = next_due {
+                lane.note_backlog(due);
+            }
+            if !lane.is_open() {
+                return jobs;
+            }
+            let bytes = jobs.iter().map(bytes_of).sum::<usize>();
+            lane.waiting.extend(jobs);
+            state.bytes += bytes;
+            Vec::new()
+        })
+    }
+
+    /// When a lane next wants jobs from the store.
+    pub(super) fn next_hunger(&self) -> Option<Timestamp> {
+        self.lock().hungry.first().map(|(due, _)| *due)
+    }
+
+    /// Lets no further attempt begin.
+    pub(super) fn stop(&self) {
+        self.lock().stopped = true;
+    }
+
+    /// Lets go of what waits in memory, and gives its names.
+    pub(super) fn clear(&self) -> Vec<DeliveryId> {
+        let mut state = self.lock();
+        let lanes = state.lanes.values_mut();
+        lanes
+            .flat_map(|lane| lane.waiting.drain(..))
+            .map(|job| job.delivery)
+            .collect()
+    }
+
+    /// How many attempts are under way.
+    pub(super) fn in_flight(&self) -> usize {
+        self.lock().in_flight
+    }
+
+    /// Changes the state of a lane, brings the indexes up to date and wakes who waits.
+    fn change<T>(&self, id: EndpointId, change: impl FnOnce(&mut State, EndpointId) -> T) -> T {
+        let mut state = self.lock();
+        let first_hungry = state.hungry.first().copied();
+        let value = change(&mut state, id);
+        state.settle(id);
+        let ready = !state.ring.is_empty();
+        let hungrier = state.hungry.first().copied() != first_hungry;
+        drop(state);
+        if ready {
+            self.ready.notify_one();
+        }
+        if hungrier {
+            self.hungry.notify_one();
+        }
+        value
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn lane(&mut self, id: EndpointId) -> &mut Lane {
+        self.lanes.entry(id).or_default()
+    }
+
+    /// Brings the ring and the index up to date after a change of lane `id`.
+    fn settle(&mut self, id: EndpointId) {
+        let buffer = self.limits.lane_buffer;
+        let Some(lane) = self.lanes.get_mut(&id) else {
+            return;
+        };
+        if lane.is_ready() && !lane.in_ring {
+            lane.in_ring = true;
+            self.ring.push_back(id);
+        }
+        let wanted = lane.wants_jobs(buffer);
+        if wanted != lane.indexed {
+            if let Some(due) = lane.indexed {
+                self.hungry.remove(&(due, id));
+            }
+            if let Some(due) = wanted {
+                self.hungry.insert((due, id));
+            }
+            lane.indexed = wanted;
+        }
+        if lane.is_idle() && !lane.in_ring {
+            self.lanes.remove(&id);
+        }
+    }
+
+    fn next(&mut self) -> Option<Turn> {
+        if self.stopped || self.in_flight >= self.limits.max_in_flight {
+            return None;
+        }
+        for _ in 0..self.ring.len() {
+            let id = self.ring.pop_front()?;
+            let taken = self.take_turn(id);
+            self.settle(id);
+            if taken.is_some() {
+                return taken;
+            }
+        }
+        None
+    }
+
+    /// Takes a job of lane `id` out. Where slots are scarce, a lane whose last attempt failed has
+    /// one of them and no more: it keeps its place in the ring.
+    fn take_turn(&mut self, id: EndpointId) -> Option<Turn> {
+        let scarce = self.in_flight * 2 >= self.limits.max_in_flight;
+        let lane = self.lanes.get_mut(&id)?;
+        lane.in_ring = false;
+        if !lane.is_ready() || (scarce && !lane.succeeded && !lane.in_flight.is_empty()) {
+            return None;
+        }
+        let endpoint = Arc::clone(lane.endpoint.as_ref()?);
+        let job = lane.waiting.pop_front()?;
+        lane.in_flight.insert(job.delivery);
+        self.in_flight += 1;
+        Some(Turn { job, endpoint })
+    }
+}
+
+/// What a job takes in memory.
+fn bytes_of(job: &Job) -> usize {
+    job.event.data.bytes().len() + JOB_BYTES
+}

@@ -1,0 +1,116 @@
+//! Recording: outcomes that come while a transaction is being written go together into the next.
+//! An attempt holds its slot until its outcome is durable, so a crash repeats no more than what
+//! holds a slot.
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use super::{commit, context::Context, directory::Directory, lanes::Lanes};
+use crate::{
+    domain::delivery::DeliveryState,
+    store::{
+        StoreResult,
+        queue::Job,
+        record::{Outcome, Recorded},
+    },
+};
+
+/// The most outcomes in a transaction.
+const GROUP: usize = 500;
+
+/// Hands outcomes in.
+#[derive(Clone)]
+pub(super) struct Recorder {
+    outcomes: mpsc::UnboundedSender<(Job, Outcome)>,
+}
+
+impl Recorder {
+    /// Hands an outcome in. What waits is bounded by what is in flight.
+    pub(super) async fn record(&self, job: Job, outcome: Outcome) {
+        // The recorder ends after all who hold this.
+        let _ = self.outcomes.send((job, outcome));
+    }
+}
+
+/// Writes outcomes and gives their slots back.
+pub(super) struct Recording {
+    context: Context,
+    lanes: Arc<Lanes>,
+    directory: Arc<Directory>,
+    outcomes: mpsc::UnboundedReceiver<(Job, Outcome)>,
+}
+
+impl Recording {
+    pub(super) fn new(
+        context: Context,
+        lanes: Arc<Lanes>,
+        directory: Arc<Directory>,
+    ) -> (Recorder, Self) {
+        let (sender, outcomes) = mpsc::unbounded_channel();
+        let recording = Self {
+            context,
+            lanes,
+            directory,
+            outcomes,
+        };
+        (Recorder { outcomes: sender }, recording)
+    }
+
+    /// Records until every [`Recorder`] is gone and nothing waits.
+    pub(super) async fn run(mut self) {
+        let mut group = Vec::with_capacity(GROUP);
+        while self.outcomes.recv_many(&mut group, GROUP).await > 0 {
+            let (jobs, outcomes): (Vec<_>, Vec<_>) = group.drain(..).unzip();
+            self.write(jobs, outcomes).await;
+        }
+    }
+
+    /// Writes outcomes, again and again while the store is unavailable; if it refuses them, each
+    /// by itself, so that one bad outcome stands alone.
+    async fn write(&self, jobs: Vec<Job>, outcomes: Vec<Outcome>) {
+        match self.insist(&outcomes).await {
+            Ok(recorded) => self.finish(jobs, &outcomes, &recorded).await,
+            Err(_) if outcomes.len() > 1 => {
+                for (job, outcome) in jobs.into_iter().zip(outcomes) {
+                    Box::pin(self.write(vec![job], vec![outcome])).await;
+                }
+            }
+            Err(error) => {
+                tracing::error!(%error, "an attempt could not be recorded; it will be repeated");
+                let now = self.context.clock.now();
+                commit::release(&self.context, &self.lanes, jobs.clone()).await;
+                for job in &jobs {
+                    self.lanes.finished(job, false, Some(now));
+                }
+            }
+        }
+    }
+
+    async fn insist(&self, outcomes: &[Outcome]) -> StoreResult<Vec<Recorded>> {
+        loop {
+            let now = self.context.clock.now();
+            match self.context.store.record(self.context.node, outcomes, now).await {
+                Err(error) if error.is_transient() => {
+                    tracing::error!(%error, "attempts could not be recorded; trying again");
+                    self.context.back_off().await;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    async fn finish(&self, jobs: Vec<Job>, outcomes: &[Outcome], recorded: &[Recorded]) {
+        for ((job, outcome), recorded) in jobs.iter().zip(outcomes).zip(recorded) {
+            let waiting = match recorded {
+                Recorded::Waiting(due) => Some(*due),
+                Recorded::Final(_) | Recorded::Superseded => None,
+            };
+            let delivered = *recorded == Recorded::Final(DeliveryState::Delivered);
+            if outcome.disable.is_some() {
+                super::gateway::endpoint_changed(&self.context, &self.directory, &self.lanes, job.endpoint).await;
+            }
+            self.lanes.finished(job, delivered, waiting);
+        }
+    }
+}

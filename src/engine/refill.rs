@@ -1,0 +1,154 @@
+//! Refilling: takes up from the store what lanes have room for, when it is due. Retries, overflow,
+//! and what was left by a process that ended come back on this way.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{commit, context::Context, directory::Directory, lanes::Lanes};
+use crate::{
+    domain::{
+        delivery::{CancelReason, DeadReason, DeliveryState},
+        endpoint::EndpointState,
+        ids::EndpointId,
+    },
+    store::{
+        StoreResult,
+        queue::{Claim, Wish},
+    },
+};
+
+/// The most lanes that are served in one transaction.
+const WISHES: usize = 64;
+
+/// The most deliveries of a closed endpoint that are settled in one transaction.
+const SETTLED: u32 = 1_000;
+
+/// Serves the lanes.
+pub(super) struct Refill {
+    pub(super) context: Context,
+    pub(super) lanes: Arc<Lanes>,
+    pub(super) directory: Arc<Directory>,
+}
+
+impl Refill {
+    /// Serves the lanes until it is dropped.
+    pub(super) async fn run(self) {
+        let mut polled = None;
+        loop {
+            let hungry = self.lanes.hungry.notified();
+            if self.is_poll_due(polled) {
+                self.poll().await;
+                polled = Some(self.context.clock.elapsed());
+            }
+            let wishes = self.lanes.wishes(self.context.clock.now(), WISHES);
+            if wishes.is_empty() {
+                self.context.clock.timeout(self.pause(), hungry).await;
+                continue;
+            }
+            self.serve(wishes).await;
+        }
+    }
+
+    fn is_poll_due(&self, polled: Option<Duration>) -> bool {
+        let elapsed = self.context.clock.elapsed();
+        polled.is_none_or(|polled| elapsed.saturating_sub(polled) >= self.context.settings.poll_interval)
+    }
+
+    /// How long nothing is due, as far as is known.
+    fn pause(&self) -> Duration {
+        let poll = self.context.settings.poll_interval;
+        let next = self.lanes.next_hunger();
+        next.map_or(poll, |due| due.since(self.context.clock.now()).min(poll))
+    }
+
+    /// Looks for work that no wake-up told of: at the start all of it.
+    async fn poll(&self) {
+        match self.context.store.backlogs().await {
+            Ok(backlogs) => {
+                for (endpoint, due) in backlogs {
+                    self.lanes.note_backlog(endpoint, due);
+                }
+            }
+            Err(error) => tracing::error!(%error, "the store could not be asked for work"),
+        }
+    }
+
+    async fn serve(&self, wishes: Vec<Wish>) {
+        if let Err(error) = self.try_serve(&wishes).await {
+            tracing::error!(%error, "work could not be taken up from the store");
+            let now = self.context.clock.now();
+            for wish in wishes {
+                self.lanes.fill(wish.endpoint, Vec::new(), Some(now));
+            }
+            self.context.back_off().await;
+        }
+    }
+
+    async fn try_serve(&self, wishes: &[Wish]) -> StoreResult<()> {
+        let now = self.context.clock.now();
+        let mut open = Vec::with_capacity(wishes.len());
+        for wish in wishes {
+            match self.look_up(wish.endpoint).await? {
+                Door::Open => open.push(*wish),
+                Door::Paused => {
+                    self.lanes.fill(wish.endpoint, Vec::new(), Some(now));
+                }
+                Door::Closed(state, reason) => self.settle(wish.endpoint, state, reason).await?,
+            }
+        }
+        let claims = self.context.store.claim_due(self.context.node, &open, now).await?;
+        for claim in claims {
+            self.fill(claim).await;
+        }
+        Ok(())
+    }
+
+    /// Looks an endpoint up and lets its lane know what it is like.
+    async fn look_up(&self, id: EndpointId) -> StoreResult<Door> {
+        let Some(live) = self.directory.get(id).await? else {
+            return Ok(Door::DELETED);
+        };
+        let homeless = self.lanes.update(&live);
+        commit::release(&self.context, &self.lanes, homeless).await;
+        Ok(match live.endpoint.config.state {
+            _ if live.endpoint.deleted_at.is_some() => Door::DELETED,
+            EndpointState::Enabled => Door::Open,
+            EndpointState::Paused => Door::Paused,
+            EndpointState::Disabled => {
+                Door::Closed(DeliveryState::Dead, DeadReason::EndpointDisabled.as_str())
+            }
+        })
+    }
+
+    async fn fill(&self, claim: Claim) {
+        let homeless = self.lanes.fill(claim.endpoint, claim.jobs, claim.next_due);
+        commit::release(&self.context, &self.lanes, homeless).await;
+    }
+
+    /// Closes, in small steps, what waits for an endpoint that takes no deliveries any more.
+    async fn settle(
+        &self,
+        endpoint: EndpointId,
+        state: DeliveryState,
+        reason: &'static str,
+    ) -> StoreResult<()> {
+        let Context { store, clock, .. } = &self.context;
+        while store.settle_endpoint(endpoint, state, reason, SETTLED, clock.now()).await? > 0 {}
+        self.lanes.fill(endpoint, Vec::new(), None);
+        Ok(())
+    }
+}
+
+/// Whether an endpoint lets deliveries through.
+enum Door {
+    Open,
+    Paused,
+    /// What waits ends in this state, for this reason.
+    Closed(DeliveryState, &'static str),
+}
+
+impl Door {
+    const DELETED: Self = Self::Closed(
+        DeliveryState::Cancelled,
+        CancelReason::EndpointDeleted.as_str(),
+    );
+}

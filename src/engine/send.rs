@@ -1,0 +1,99 @@
+//! Sending: from a job to the request that leaves, and from what came back to what follows.
+
+use std::sync::Arc;
+
+use super::{context::Context, directory::LiveEndpoint, record::Recorder};
+use crate::{
+    domain::{
+        attempt::{Attempt, Exchange, Request},
+        endpoint::StateReason,
+        event::{Event, ExtensionValue},
+        retry::{self, Progress, RetryPolicy, Verdict},
+        signature::{ID_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER, sign},
+        time::Timestamp,
+        webhook::render,
+    },
+    store::{queue::Job, record::Outcome},
+};
+
+/// What the gateway calls itself.
+const USER_AGENT: &str = concat!("riposte/", env!("CARGO_PKG_VERSION"));
+
+/// The CloudEvents extensions that go through as the headers of W3C Trace Context.
+const TRACE_HEADERS: [&str; 2] = ["traceparent", "tracestate"];
+
+/// Attempts a delivery once and hands the outcome to the recorder.
+pub(super) async fn attempt(
+    context: Context,
+    recorder: Recorder,
+    job: Job,
+    endpoint: Arc<LiveEndpoint>,
+) {
+    let started_at = context.clock.now();
+    let request = request(&job, &endpoint, started_at);
+    let (url, headers) = (request.url.to_string(), request.headers.clone());
+    let exchange = context.sender.send(request).await;
+    let outcome = Outcome {
+        verdict: judge(&context, &job, &endpoint, &exchange),
+        disable: retry::is_gone(&exchange).then_some(StateReason::Gone),
+        format: endpoint.endpoint.config.format,
+        attempt: Attempt {
+            id: context.ids.next(started_at),
+            delivery: job.delivery,
+            project: job.project,
+            endpoint: job.endpoint,
+            number: job.attempts + 1,
+            started_at,
+            url,
+            request_headers: headers,
+            exchange,
+        },
+    };
+    recorder.record(job, outcome).await;
+}
+
+fn judge(context: &Context, job: &Job, live: &LiveEndpoint, exchange: &Exchange) -> Verdict {
+    let progress = Progress {
+        attempts: job.attempts + 1 - job.attempts_before,
+        since: job.since,
+        now: context.clock.now(),
+    };
+    let once = RetryPolicy::once();
+    let policy = if job.is_test { &once } else { &live.retry };
+    let longest = context.settings.max_retry_after;
+    policy.judge(exchange, progress, longest, context.chance.unit())
+}
+
+/// The webhook of `job`, signed at `now` with every secret that is live.
+fn request(job: &Job, live: &LiveEndpoint, now: Timestamp) -> Request {
+    let config = &live.endpoint.config;
+    let rendered = render(&job.event, config.format);
+    let id = job.delivery.to_string();
+    let signature = sign(&id, now.as_seconds(), &rendered.body, &live.secrets_at(now));
+    let mut headers = vec![
+        ("user-agent".to_owned(), USER_AGENT.to_owned()),
+        (ID_HEADER.to_owned(), id),
+        (TIMESTAMP_HEADER.to_owned(), now.as_seconds().to_string()),
+        (SIGNATURE_HEADER.to_owned(), signature),
+    ];
+    headers.extend(rendered.headers);
+    headers.extend(trace_headers(&job.event));
+    let own = config.headers.iter();
+    headers.extend(own.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    Request {
+        project: job.project,
+        url: config.url.clone(),
+        headers,
+        body: rendered.body,
+        timeout: live.timeout,
+    }
+}
+
+fn trace_headers(event: &Event) -> impl Iterator<Item = (String, String)> {
+    TRACE_HEADERS.into_iter().filter_map(|name| {
+        match event.attributes.extensions.get(name)? {
+            ExtensionValue::String(value) => Some((name.to_owned(), value.clone())),
+            _ => None,
+        }
+    })
+}

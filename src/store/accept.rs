@@ -1,0 +1,309 @@
+//! Accepting: many units in one transaction, each with a result of its own.
+
+use std::collections::{HashMap, hash_map::Entry};
+
+use sqlx::Row as _;
+
+use super::{
+    Connection, Store, StoreResult,
+    columns::{Columns as _, to_json},
+    events, fanouts,
+    rows::{Insert, list},
+    skips,
+    unit::{Acceptance, Continuation, EventKey, Fate, NewDelivery, Unit},
+};
+use crate::domain::{
+    delivery::DeliveryState,
+    ids::{EventId, NodeId, ProjectId},
+    time::Timestamp,
+};
+
+/// Under what circumstances units are written.
+#[derive(Debug, Clone, Copy)]
+pub struct AcceptContext {
+    /// Who holds what is begun as owned.
+    pub node: NodeId,
+    /// The time.
+    pub now: Timestamp,
+    /// Keys of events that came before this are forgotten.
+    pub keys_since: Timestamp,
+}
+
+impl Store {
+    /// Writes `units` in one transaction; what it gives is in their order. A unit whose result is
+    /// not [`Acceptance::Stored`] has left nothing behind.
+    ///
+    /// # Errors
+    /// If the transaction fails: nothing of any unit is durable then.
+    pub async fn accept(
+        &self,
+        units: &[&Unit],
+        context: AcceptContext,
+    ) -> StoreResult<Vec<Acceptance>> {
+        let mut transaction = self.write().await?;
+        let mut batch = Batch {
+            units,
+            results: vec![Acceptance::Stored; units.len()],
+        };
+        batch.leave_out_stale(&mut transaction).await?;
+        batch.carry_on(&mut transaction, context.now).await?;
+        batch.leave_out_duplicates(&mut transaction, context).await?;
+        batch.write(&mut transaction, context).await?;
+        transaction.commit().await?;
+        Ok(batch.results)
+    }
+}
+
+/// Units with what is known about them so far.
+struct Batch<'a> {
+    units: &'a [&'a Unit],
+    results: Vec<Acceptance>,
+}
+
+impl<'a> Batch<'a> {
+    /// The units that are still to be written, with their places.
+    fn going(&self) -> impl Iterator<Item = (usize, &'a Unit)> {
+        let results = self.results.iter();
+        let places = self.units.iter().zip(results).enumerate();
+        places
+            .filter(|(_, (_, result))| **result == Acceptance::Stored)
+            .map(|(place, (unit, _))| (place, *unit))
+    }
+
+    /// Leaves out units that were planned with rules that have changed since.
+    async fn leave_out_stale(&mut self, connection: &mut Connection) -> StoreResult<()> {
+        let assumed = self.units.iter().flat_map(|unit| &unit.assumed);
+        let mut projects: Vec<_> = assumed.map(|(project, _)| *project).collect();
+        projects.sort_unstable();
+        projects.dedup();
+        let versions = rules_versions(connection, &projects).await?;
+        for (place, unit) in self.units.iter().enumerate() {
+            let holds = |(project, version)| versions.get(project) == Some(version);
+            if !unit.assumed.iter().map(|(project, version)| (project, version)).all(holds) {
+                self.results[place] = Acceptance::Stale;
+            }
+        }
+        Ok(())
+    }
+
+    /// Moves what units carry on with; each can be carried on with once.
+    async fn carry_on(&mut self, connection: &mut Connection, now: Timestamp) -> StoreResult<()> {
+        let continuing: Vec<_> = self
+            .going()
+            .filter_map(|(place, unit)| Some((place, unit.continues.as_ref()?)))
+            .collect();
+        for (place, continuation) in continuing {
+            let moved = match continuation {
+                Continuation::Fanout { from, then } => fanouts::advance(connection, from, *then).await?,
+                Continuation::Emission(delivery) => {
+                    super::deliveries::settle_emission(connection, *delivery, now).await?
+                }
+            };
+            if !moved {
+                self.results[place] = Acceptance::Superseded;
+            }
+        }
+        Ok(())
+    }
+
+    /// Leaves out units whose event is there already, or stands in this batch before them.
+    async fn leave_out_duplicates(
+        &mut self,
+        connection: &mut Connection,
+        context: AcceptContext,
+    ) -> StoreResult<()> {
+        let mut keyed: Vec<(usize, &EventKey, EventId)> = self
+            .going()
+            .filter_map(|(place, unit)| Some((place, unit.key.as_ref()?, unit.events.first()?.event.id)))
+            .collect();
+        // In the order of the key: two nodes that insert the same keys never wait for each other
+        // in a circle.
+        keyed.sort_by(|(a, x, _), (b, y, _)| identity(x).cmp(&identity(y)).then(a.cmp(b)));
+        let mut firsts = keyed.clone();
+        firsts.dedup_by(|(_, later, _), (_, first, _)| identity(later) == identity(first));
+        let mut known = insert_keys(connection, &firsts, context).await?;
+        for (place, key, event) in keyed {
+            match known.entry(owned_identity(key)) {
+                Entry::Vacant(entry) => {
+                    entry.insert((key.hash.to_vec(), event));
+                }
+                Entry::Occupied(entry) => {
+                    let (hash, stored) = entry.get();
+                    self.results[place] = if hash[..] == key.hash {
+                        Acceptance::Duplicate(*stored)
+                    } else {
+                        Acceptance::Conflict(*stored)
+                    };
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn write(&self, connection: &mut Connection, context: AcceptContext) -> StoreResult<()> {
+        let going: Vec<_> = self.going().map(|(_, unit)| unit).collect();
+        let met: Vec<_> = going.iter().flat_map(|unit| &unit.events).collect();
+        events::insert(connection, &met).await?;
+        let deliveries: Vec<_> = going.iter().flat_map(|unit| &unit.deliveries).collect();
+        let deliveries = skips::count_excess(connection, deliveries, context.now).await?;
+        insert_deliveries(connection, &deliveries, context.now).await?;
+        enqueue(connection, &deliveries, context.node).await?;
+        let cursors: Vec<_> = going.iter().flat_map(|unit| &unit.fanouts).collect();
+        fanouts::insert(connection, &cursors).await
+    }
+}
+
+type Identity<'a> = (ProjectId, &'a str, &'a str);
+
+type OwnedIdentity = (ProjectId, String, String);
+
+fn identity(key: &EventKey) -> Identity<'_> {
+    (key.project, &key.source, &key.producer_id)
+}
+
+fn owned_identity(key: &EventKey) -> OwnedIdentity {
+    (key.project, key.source.clone(), key.producer_id.clone())
+}
+
+async fn rules_versions(
+    connection: &mut Connection,
+    projects: &[ProjectId],
+) -> StoreResult<HashMap<ProjectId, i64>> {
+    let rows = sqlx::query(
+        "SELECT id, rules_version FROM projects WHERE id IN (SELECT value FROM json_each($1))",
+    )
+    .bind(list(projects))
+    .fetch_all(connection)
+    .await?;
+    rows.iter()
+        .map(|row| Ok((row.parsed("id")?, row.number("rules_version")?)))
+        .collect()
+}
+
+/// Inserts the keys that are new or forgotten, and gives those that are there already: what was
+/// sent under them, and the event's name.
+async fn insert_keys(
+    connection: &mut Connection,
+    keys: &[(usize, &EventKey, EventId)],
+    context: AcceptContext,
+) -> StoreResult<HashMap<OwnedIdentity, (Vec<u8>, EventId)>> {
+    let found = find_keys(connection, keys, context.keys_since).await?;
+    let fresh: Vec<_> = keys
+        .iter()
+        .filter(|(_, key, _)| !found.contains_key(&owned_identity(key)))
+        .collect();
+    let insert = Insert {
+        into: "event_keys (project_id, source, producer_id, hash, event_id, received_at)",
+        columns: 6,
+        tail: "ON CONFLICT DO UPDATE SET hash = excluded.hash, event_id = excluded.event_id, \
+               received_at = excluded.received_at",
+    };
+    insert
+        .run(connection, &fresh, |values, (_, key, event)| {
+            values
+                .bind(key.project.to_string())
+                .bind(&key.source)
+                .bind(&key.producer_id)
+                .bind(key.hash.as_slice())
+                .bind(event.to_string())
+                .bind(context.now.as_millis())
+        })
+        .await?;
+    Ok(found)
+}
+
+async fn find_keys(
+    connection: &mut Connection,
+    keys: &[(usize, &EventKey, EventId)],
+    since: Timestamp,
+) -> StoreResult<HashMap<OwnedIdentity, (Vec<u8>, EventId)>> {
+    if keys.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let wanted: Vec<_> = keys.iter().map(|(_, key, _)| identity(key)).collect();
+    let rows = sqlx::query(
+        "SELECT k.project_id, k.source, k.producer_id, k.hash, k.event_id
+         FROM json_each($1) AS w
+         JOIN event_keys AS k ON k.project_id = w.value ->> 0
+                             AND k.source = w.value ->> 1
+                             AND k.producer_id = w.value ->> 2
+         WHERE k.received_at >= $2",
+    )
+    .bind(to_json(&wanted)?)
+    .bind(since.as_millis())
+    .fetch_all(connection)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            let identity = (row.parsed("project_id")?, row.text("source")?, row.text("producer_id")?);
+            Ok((identity, (row.try_get("hash")?, row.parsed("event_id")?)))
+        })
+        .collect()
+}
+
+async fn insert_deliveries(
+    connection: &mut Connection,
+    deliveries: &[&NewDelivery],
+    now: Timestamp,
+) -> StoreResult<()> {
+    let insert = Insert {
+        into: "deliveries (id, project_id, event_id, listener_id, listener_revision, reaction, \
+               endpoint_id, state, reason, detail, created_at, since, updated_at)",
+        columns: 13,
+        tail: "",
+    };
+    insert
+        .run(connection, deliveries, |values, delivery| {
+            let (state, reason, detail) = match &delivery.fate {
+                Fate::Pending { .. } => (DeliveryState::Pending, None, None),
+                Fate::Skipped(reason) => (DeliveryState::Skipped, Some(reason.as_str()), None),
+                Fate::Dead(reason, why) => (DeliveryState::Dead, Some(reason.as_str()), Some(why)),
+            };
+            let cause = delivery.cause.as_ref();
+            values
+                .bind(delivery.id.to_string())
+                .bind(delivery.project.to_string())
+                .bind(delivery.event.id.to_string())
+                .bind(cause.map(|cause| cause.listener.to_string()))
+                .bind(cause.map(|cause| cause.revision))
+                .bind(cause.map(|cause| cause.reaction))
+                .bind(delivery.endpoint.map(|endpoint| endpoint.to_string()))
+                .bind(state.as_str())
+                .bind(reason)
+                .bind(detail)
+                .bind(now.as_millis())
+                .bind(now.as_millis())
+                .bind(now.as_millis())
+        })
+        .await?;
+    Ok(())
+}
+
+async fn enqueue(
+    connection: &mut Connection,
+    deliveries: &[&NewDelivery],
+    node: NodeId,
+) -> StoreResult<()> {
+    let waiting: Vec<_> = deliveries
+        .iter()
+        .filter_map(|delivery| match delivery.fate {
+            Fate::Pending { owned, due } => Some((delivery.id, delivery.endpoint?, due, owned)),
+            _ => None,
+        })
+        .collect();
+    let insert = Insert {
+        into: "queue (delivery_id, endpoint_id, due_at, owner)",
+        columns: 4,
+        tail: "",
+    };
+    insert
+        .run(connection, &waiting, |values, (id, endpoint, due, owned)| {
+            values
+                .bind(id.to_string())
+                .bind(endpoint.to_string())
+                .bind(due.as_millis())
+                .bind(owned.then(|| node.to_string()))
+        })
+        .await?;
+    Ok(())
+}

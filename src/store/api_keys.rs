@@ -1,0 +1,135 @@
+//! API keys: looked up by their public part, kept as a hash of the other.
+
+use sqlx::sqlite::SqliteRow;
+
+use super::{Store, StoreError, StoreResult, columns::{Columns as _, unreadable}};
+use crate::domain::{
+    ids::{KeyId, ProjectId},
+    time::Timestamp,
+};
+
+/// An API key as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyRecord {
+    /// Its public part.
+    pub id: KeyId,
+    /// The project that it opens; none for an operator's, which opens all.
+    pub project: Option<ProjectId>,
+    /// What users call it.
+    pub name: String,
+    /// The SHA-256 of its secret part.
+    pub hash: [u8; 32],
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it no longer opens anything.
+    pub expires_at: Option<Timestamp>,
+    /// When it was revoked.
+    pub revoked_at: Option<Timestamp>,
+}
+
+impl KeyRecord {
+    /// Whether it opens anything at `now`.
+    pub fn is_live(&self, now: Timestamp) -> bool {
+        self.revoked_at.is_none() && self.expires_at.is_none_or(|end| now < end)
+    }
+}
+
+impl Store {
+    /// Keeps a key.
+    ///
+    /// # Errors
+    /// If the store cannot be written.
+    pub async fn insert_key(&self, key: &KeyRecord) -> StoreResult<()> {
+        let mut transaction = self.write().await?;
+        sqlx::query(
+            "INSERT INTO api_keys (id, project_id, name, hash, created_at, expires_at)
+             VALUES ($1, $2, $3, $4, $5, $6)",
+        )
+        .bind(key.id.to_string())
+        .bind(key.project.map(|project| project.to_string()))
+        .bind(&key.name)
+        .bind(key.hash.as_slice())
+        .bind(key.created_at.as_millis())
+        .bind(key.expires_at.map(Timestamp::as_millis))
+        .execute(&mut *transaction)
+        .await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// The key with this public part, live or not.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] if there is none.
+    pub async fn key(&self, id: KeyId) -> StoreResult<KeyRecord> {
+        let mut connection = self.read().await?;
+        let row = sqlx::query("SELECT * FROM api_keys WHERE id = $1")
+            .bind(id.to_string())
+            .fetch_optional(&mut *connection)
+            .await?;
+        key(&row.ok_or(StoreError::NotFound("key"))?)
+    }
+
+    /// Up to `limit` keys of `project`, the newest first, from before `before` on.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn keys(
+        &self,
+        project: ProjectId,
+        before: Option<KeyId>,
+        limit: u32,
+    ) -> StoreResult<Vec<KeyRecord>> {
+        let mut connection = self.read().await?;
+        let rows = sqlx::query(
+            "SELECT * FROM api_keys WHERE project_id = $1 AND ($2 IS NULL OR id < $2)
+             ORDER BY id DESC LIMIT $3",
+        )
+        .bind(project.to_string())
+        .bind(before.map(|before| before.to_string()))
+        .bind(limit)
+        .fetch_all(&mut *connection)
+        .await?;
+        rows.iter().map(key).collect()
+    }
+
+    /// Revokes a key of `project`.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] if the project has no such key.
+    pub async fn revoke_key(
+        &self,
+        project: ProjectId,
+        id: KeyId,
+        now: Timestamp,
+    ) -> StoreResult<()> {
+        let mut transaction = self.write().await?;
+        let revoked = sqlx::query(
+            "UPDATE api_keys SET revoked_at = coalesce(revoked_at, $3)
+             WHERE id = $1 AND project_id = $2",
+        )
+        .bind(id.to_string())
+        .bind(project.to_string())
+        .bind(now.as_millis())
+        .execute(&mut *transaction)
+        .await?;
+        if revoked.rows_affected() == 0 {
+            return Err(StoreError::NotFound("key"));
+        }
+        transaction.commit().await?;
+        Ok(())
+    }
+}
+
+fn key(row: &SqliteRow) -> StoreResult<KeyRecord> {
+    let hash = row.blob("hash")?;
+    Ok(KeyRecord {
+        id: row.parsed("id")?,
+        project: row.parsed_opt("project_id")?,
+        name: row.text("name")?,
+        hash: hash.try_into().map_err(|_| unreadable("hash", "not 32 bytes"))?,
+        created_at: row.time("created_at")?,
+        expires_at: row.time_opt("expires_at")?,
+        revoked_at: row.time_opt("revoked_at")?,
+    })
+}

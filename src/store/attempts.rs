@@ -1,0 +1,94 @@
+//! Attempts: looking up what was sent and what came back.
+
+use std::time::Duration;
+
+use sqlx::sqlite::SqliteRow;
+
+use super::{Store, StoreResult, columns::{Columns as _, unreadable}};
+use crate::domain::{
+    attempt::{Attempt, ErrorKind, Exchange, Failure, Response},
+    ids::{DeliveryId, ProjectId},
+    webhook::Format,
+};
+
+/// An attempt with the format that its body had.
+#[derive(Debug, Clone)]
+pub struct AttemptRecord {
+    /// The attempt.
+    pub attempt: Attempt,
+    /// The format: with the event it gives the body as it was sent.
+    pub format: Format,
+}
+
+/// The most attempts of one delivery that are given at a time: the last ones.
+pub const MAX_ATTEMPTS_SHOWN: u32 = 200;
+
+impl Store {
+    /// The attempts of a delivery of `project`, in their order; of very many the last
+    /// [`MAX_ATTEMPTS_SHOWN`].
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn attempts(
+        &self,
+        project: ProjectId,
+        delivery: DeliveryId,
+    ) -> StoreResult<Vec<AttemptRecord>> {
+        let mut connection = self.read().await?;
+        let rows = sqlx::query(
+            "SELECT * FROM attempts WHERE delivery_id = $1 AND project_id = $2
+             ORDER BY number DESC, id DESC LIMIT $3",
+        )
+        .bind(delivery.to_string())
+        .bind(project.to_string())
+        .bind(MAX_ATTEMPTS_SHOWN)
+        .fetch_all(&mut *connection)
+        .await?;
+        rows.iter().rev().map(record).collect()
+    }
+}
+
+fn record(row: &SqliteRow) -> StoreResult<AttemptRecord> {
+    Ok(AttemptRecord {
+        attempt: Attempt {
+            id: row.parsed("id")?,
+            delivery: row.parsed("delivery_id")?,
+            project: row.parsed("project_id")?,
+            endpoint: row.parsed("endpoint_id")?,
+            number: row.number("number")?,
+            started_at: row.time("started_at")?,
+            url: row.text("url")?,
+            request_headers: row.json("request_headers_json")?,
+            exchange: exchange(row)?,
+        },
+        format: row.parsed("format")?,
+    })
+}
+
+fn exchange(row: &SqliteRow) -> StoreResult<Exchange> {
+    let result = match row.number_opt("status")? {
+        Some(status) => Ok(Response {
+            status,
+            headers: row.json("response_headers_json")?,
+            body: row.blob("response_body")?.into(),
+            truncated: row.number::<i64>("response_truncated")? == 1,
+            broke_off: row.text_opt("response_broke_off")?.map(|text| failure(&text)).transpose()?,
+        }),
+        None => Err(Failure {
+            kind: row.parsed("error_kind")?,
+            message: row.text("error_message")?,
+        }),
+    };
+    Ok(Exchange {
+        address: row.parsed_opt("address")?,
+        duration: Duration::from_millis(row.number("duration_ms")?),
+        result,
+    })
+}
+
+/// A failure as it is written into one column: the kind, a colon, the message.
+fn failure(text: &str) -> StoreResult<Failure> {
+    let (kind, message) = text.split_once(": ").unwrap_or((text, ""));
+    let kind: ErrorKind = kind.parse().map_err(|_| unreadable("response_broke_off", text))?;
+    Ok(Failure::new(kind, message))
+}

@@ -1,0 +1,363 @@
+//! Deliveries: looking them up, and what users do to them.
+
+use sqlx::{QueryBuilder, Sqlite, sqlite::SqliteRow};
+
+use super::{
+    Connection, Store, StoreError, StoreResult,
+    columns::Columns as _,
+    rows::list,
+};
+use crate::domain::{
+    delivery::{CancelReason, Cause, Delivery, DeliveryState, Target},
+    ids::{DeliveryId, EndpointId, EventId, ListenerId, ProjectId},
+    time::Timestamp,
+};
+
+/// Which deliveries to list, and from where.
+#[derive(Debug, Clone, Default)]
+pub struct DeliveryFilter {
+    /// Only those in this state.
+    pub state: Option<DeliveryState>,
+    /// Only those to this endpoint.
+    pub endpoint: Option<EndpointId>,
+    /// Only those of this listener.
+    pub listener: Option<ListenerId>,
+    /// Only those of this event.
+    pub event: Option<EventId>,
+    /// Only those before this one.
+    pub before: Option<DeliveryId>,
+}
+
+/// What came of a wish to call a delivery off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cancellation {
+    /// It is called off.
+    Cancelled,
+    /// An attempt is under way; there will be no other.
+    Cancelling,
+    /// It is in a state in which there is nothing to call off.
+    NotPending(DeliveryState),
+}
+
+/// What came of a wish to try a delivery (again).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Revival {
+    /// It is due now, at this endpoint.
+    Due(EndpointId),
+    /// It is about to be attempted already.
+    UnderWay,
+    /// Its endpoint is disabled or deleted.
+    EndpointClosed,
+    /// It is an event that could not be emitted: there is nothing to send.
+    Emission,
+}
+
+const SELECT: &str = "SELECT d.*, q.due_at FROM deliveries AS d \
+                      LEFT JOIN queue AS q ON q.delivery_id = d.id WHERE d.project_id = ";
+
+impl Store {
+    /// The delivery called `id`, of `project`.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] if the project has no such delivery.
+    pub async fn delivery(&self, project: ProjectId, id: DeliveryId) -> StoreResult<Delivery> {
+        let mut connection = self.read().await?;
+        find(&mut connection, project, id).await
+    }
+
+    /// Up to `limit` deliveries of `project` that `filter` lets through, the newest first.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn deliveries(
+        &self,
+        project: ProjectId,
+        filter: &DeliveryFilter,
+        limit: u32,
+    ) -> StoreResult<Vec<Delivery>> {
+        let mut query = QueryBuilder::<Sqlite>::new(SELECT);
+        query.push_bind(project.to_string());
+        if let Some(state) = filter.state {
+            query.push(" AND d.state = ").push_bind(state.as_str());
+        }
+        if let Some(endpoint) = filter.endpoint {
+            query.push(" AND d.endpoint_id = ").push_bind(endpoint.to_string());
+        }
+        if let Some(listener) = filter.listener {
+            query.push(" AND d.listener_id = ").push_bind(listener.to_string());
+        }
+        if let Some(event) = filter.event {
+            query.push(" AND d.event_id = ").push_bind(event.to_string());
+        }
+        if let Some(before) = filter.before {
+            query.push(" AND d.id < ").push_bind(before.to_string());
+        }
+        query.push(" ORDER BY d.id DESC LIMIT ").push_bind(limit);
+        let mut connection = self.read().await?;
+        let rows = query.build().fetch_all(&mut *connection).await?;
+        rows.iter().map(delivery).collect()
+    }
+
+    /// Calls a delivery off. `withdrawn` says that no attempt of it is under way or about to be
+    /// begun on this node, though the node may own it.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] if the project has no such delivery.
+    pub async fn cancel(
+        &self,
+        project: ProjectId,
+        id: DeliveryId,
+        withdrawn: bool,
+        now: Timestamp,
+    ) -> StoreResult<Cancellation> {
+        let mut transaction = self.write().await?;
+        let state = find(&mut transaction, project, id).await?.state;
+        if state != DeliveryState::Pending {
+            return Ok(Cancellation::NotPending(state));
+        }
+        let removed = sqlx::query("DELETE FROM queue WHERE delivery_id = $1 AND (owner IS NULL OR $2)")
+            .bind(id.to_string())
+            .bind(withdrawn)
+            .execute(&mut *transaction)
+            .await?
+            .rows_affected();
+        let cancellation = if removed == 1 {
+            close(&mut transaction, &[id], DeliveryState::Cancelled, CancelReason::Requested.as_str(), now).await?;
+            Cancellation::Cancelled
+        } else {
+            sqlx::query("UPDATE deliveries SET cancel_requested = 1, updated_at = $2 WHERE id = $1")
+                .bind(id.to_string())
+                .bind(now.as_millis())
+                .execute(&mut *transaction)
+                .await?;
+            Cancellation::Cancelling
+        };
+        transaction.commit().await?;
+        Ok(cancellation)
+    }
+
+    /// Makes a delivery due now, whatever its state; one that is not pending begins its retry
+    /// policy anew.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] if the project has no such delivery.
+    pub async fn revive(
+        &self,
+        project: ProjectId,
+        id: DeliveryId,
+        now: Timestamp,
+    ) -> StoreResult<Revival> {
+        let mut transaction = self.write().await?;
+        let delivery = find(&mut transaction, project, id).await?;
+        let Target::Webhook(endpoint) = delivery.target else {
+            return Ok(Revival::Emission);
+        };
+        if !takes_deliveries(&mut transaction, endpoint).await? {
+            return Ok(Revival::EndpointClosed);
+        }
+        let due = match delivery.state {
+            DeliveryState::Pending => hasten(&mut transaction, id, now).await?,
+            _ => reopen(&mut transaction, &[id], now).await? == 1,
+        };
+        transaction.commit().await?;
+        Ok(if due { Revival::Due(endpoint) } else { Revival::UnderWay })
+    }
+
+    /// The dead letters of `project`, the oldest first, from after `after` on.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn dead_letters(
+        &self,
+        project: ProjectId,
+        endpoint: Option<EndpointId>,
+        after: Option<DeliveryId>,
+        limit: u32,
+    ) -> StoreResult<Vec<Delivery>> {
+        let mut query = QueryBuilder::<Sqlite>::new(SELECT);
+        query.push_bind(project.to_string()).push(" AND d.state = 'dead'");
+        if let Some(endpoint) = endpoint {
+            query.push(" AND d.endpoint_id = ").push_bind(endpoint.to_string());
+        }
+        if let Some(after) = after {
+            query.push(" AND d.id > ").push_bind(after.to_string());
+        }
+        query.push(" ORDER BY d.id LIMIT ").push_bind(limit);
+        let mut connection = self.read().await?;
+        let rows = query.build().fetch_all(&mut *connection).await?;
+        rows.iter().map(delivery).collect()
+    }
+
+    /// Closes up to `limit` deliveries that wait, owned by nobody, for an endpoint that takes none
+    /// any more. Gives how many there were.
+    ///
+    /// # Errors
+    /// If the store cannot be written.
+    pub async fn settle_endpoint(
+        &self,
+        endpoint: EndpointId,
+        state: DeliveryState,
+        reason: &'static str,
+        limit: u32,
+        now: Timestamp,
+    ) -> StoreResult<usize> {
+        let mut transaction = self.write().await?;
+        let rows = sqlx::query(
+            "DELETE FROM queue WHERE delivery_id IN (
+                 SELECT delivery_id FROM queue WHERE endpoint_id = $1 AND owner IS NULL
+                 ORDER BY due_at, delivery_id LIMIT $2)
+             RETURNING delivery_id",
+        )
+        .bind(endpoint.to_string())
+        .bind(limit)
+        .fetch_all(&mut *transaction)
+        .await?;
+        let ids = rows.iter().map(|row| row.parsed("delivery_id"));
+        let ids = ids.collect::<StoreResult<Vec<DeliveryId>>>()?;
+        close(&mut transaction, &ids, state, reason, now).await?;
+        transaction.commit().await?;
+        Ok(ids.len())
+    }
+
+    /// Notes why an event could still not be emitted when that was tried again.
+    ///
+    /// # Errors
+    /// If the store cannot be written.
+    pub async fn note_emission(&self, id: DeliveryId, why: &str, now: Timestamp) -> StoreResult<()> {
+        let mut transaction = self.write().await?;
+        sqlx::query("UPDATE deliveries SET detail = $2, updated_at = $3 WHERE id = $1 AND state = 'dead'")
+            .bind(id.to_string())
+            .bind(why)
+            .bind(now.as_millis())
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+}
+
+/// Marks the dead letter of an event that is emitted after all. Gives whether it was one.
+pub(super) async fn settle_emission(
+    connection: &mut Connection,
+    id: DeliveryId,
+    now: Timestamp,
+) -> StoreResult<bool> {
+    let settled = sqlx::query(
+        "UPDATE deliveries SET state = 'delivered', reason = NULL, detail = NULL, updated_at = $2
+         WHERE id = $1 AND state = 'dead' AND endpoint_id IS NULL",
+    )
+    .bind(id.to_string())
+    .bind(now.as_millis())
+    .execute(connection)
+    .await?;
+    Ok(settled.rows_affected() == 1)
+}
+
+async fn find(
+    connection: &mut Connection,
+    project: ProjectId,
+    id: DeliveryId,
+) -> StoreResult<Delivery> {
+    let mut query = QueryBuilder::<Sqlite>::new(SELECT);
+    query.push_bind(project.to_string());
+    query.push(" AND d.id = ").push_bind(id.to_string());
+    let row = query.build().fetch_optional(connection).await?;
+    delivery(&row.ok_or(StoreError::NotFound("delivery"))?)
+}
+
+async fn close(
+    connection: &mut Connection,
+    ids: &[DeliveryId],
+    state: DeliveryState,
+    reason: &str,
+    now: Timestamp,
+) -> StoreResult<()> {
+    sqlx::query(
+        "UPDATE deliveries SET state = $2, reason = $3, updated_at = $4, cancel_requested = 0
+         WHERE id IN (SELECT value FROM json_each($1))",
+    )
+    .bind(list(ids))
+    .bind(state.as_str())
+    .bind(reason)
+    .bind(now.as_millis())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+async fn takes_deliveries(connection: &mut Connection, endpoint: EndpointId) -> StoreResult<bool> {
+    let open: Option<i64> = sqlx::query_scalar(
+        "SELECT 1 FROM endpoints WHERE id = $1 AND deleted_at IS NULL AND state <> 'disabled'",
+    )
+    .bind(endpoint.to_string())
+    .fetch_optional(connection)
+    .await?;
+    Ok(open.is_some())
+}
+
+/// Makes a delivery that nobody owns due now. Gives whether there was one.
+async fn hasten(connection: &mut Connection, id: DeliveryId, now: Timestamp) -> StoreResult<bool> {
+    let hastened = sqlx::query("UPDATE queue SET due_at = min(due_at, $2) WHERE delivery_id = $1 AND owner IS NULL")
+        .bind(id.to_string())
+        .bind(now.as_millis())
+        .execute(connection)
+        .await?;
+    Ok(hastened.rows_affected() == 1)
+}
+
+/// Puts deliveries that were closed back into the queue, with all attempts before them. Gives how
+/// many that were.
+async fn reopen(
+    connection: &mut Connection,
+    ids: &[DeliveryId],
+    now: Timestamp,
+) -> StoreResult<u64> {
+    let reopened = sqlx::query(
+        "UPDATE deliveries
+         SET state = 'pending', reason = NULL, cancel_requested = 0, attempts_before = attempts,
+             since = $2, updated_at = $2
+         WHERE id IN (SELECT value FROM json_each($1)) AND state <> 'pending' AND endpoint_id IS NOT NULL
+         RETURNING id",
+    )
+    .bind(list(ids))
+    .bind(now.as_millis())
+    .fetch_all(&mut *connection)
+    .await?;
+    let reopened = reopened.iter().map(|row| row.text("id"));
+    let reopened = reopened.collect::<StoreResult<Vec<_>>>()?;
+    let queued = sqlx::query(
+        "INSERT INTO queue (delivery_id, endpoint_id, due_at)
+         SELECT id, endpoint_id, $2 FROM deliveries WHERE id IN (SELECT value FROM json_each($1))",
+    )
+    .bind(list(&reopened))
+    .bind(now.as_millis())
+    .execute(connection)
+    .await?;
+    Ok(queued.rows_affected())
+}
+
+fn delivery(row: &SqliteRow) -> StoreResult<Delivery> {
+    let listener = row.parsed_opt("listener_id")?;
+    let cause = listener.map(|listener| {
+        StoreResult::Ok(Cause {
+            listener,
+            revision: row.number("listener_revision")?,
+            reaction: row.number("reaction")?,
+        })
+    });
+    Ok(Delivery {
+        id: row.parsed("id")?,
+        project: row.parsed("project_id")?,
+        event: row.parsed("event_id")?,
+        cause: cause.transpose()?,
+        target: row.parsed_opt("endpoint_id")?.map_or(Target::Emit, Target::Webhook),
+        state: row.parsed("state")?,
+        reason: row.text_opt("reason")?,
+        detail: row.text_opt("detail")?,
+        attempts: row.number("attempts")?,
+        next_attempt_at: row.time_opt("due_at")?,
+        cancel_requested: row.number::<i64>("cancel_requested")? == 1,
+        created_at: row.time("created_at")?,
+        updated_at: row.time("updated_at")?,
+    })
+}

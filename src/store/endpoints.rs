@@ -1,0 +1,405 @@
+//! Endpoints and their secrets.
+
+use std::time::Duration;
+
+use sqlx::sqlite::SqliteRow;
+use url::Url;
+
+use super::{
+    Connection, Store, StoreError, StoreResult,
+    columns::{Columns as _, to_json, unreadable},
+};
+use crate::domain::{
+    endpoint::{Endpoint, EndpointConfig, EndpointState, LiveSecret, StateReason},
+    ids::{EndpointId, ProjectId},
+    signature::Secret,
+    time::Timestamp,
+    webhook::Headers,
+};
+
+/// An endpoint that is to be made.
+#[derive(Debug, Clone)]
+pub struct NewEndpoint {
+    /// Its name.
+    pub id: EndpointId,
+    /// What users decide.
+    pub config: EndpointConfig,
+    /// Its first secret.
+    pub secret: Secret,
+}
+
+impl Store {
+    /// Makes an endpoint.
+    ///
+    /// # Errors
+    /// If the store cannot be written.
+    pub async fn insert_endpoint(
+        &self,
+        project: ProjectId,
+        new: &NewEndpoint,
+        now: Timestamp,
+    ) -> StoreResult<Endpoint> {
+        let mut transaction = self.write().await?;
+        self.insert_into(&mut transaction, project, new, now).await?;
+        let endpoint = self.find(&mut transaction, project, new.id).await?;
+        transaction.commit().await?;
+        Ok(endpoint)
+    }
+
+    /// Changes what users decide about an endpoint.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] if the project has no such endpoint.
+    pub async fn update_endpoint(
+        &self,
+        project: ProjectId,
+        id: EndpointId,
+        config: &EndpointConfig,
+        now: Timestamp,
+    ) -> StoreResult<Endpoint> {
+        let mut transaction = self.write().await?;
+        let before = self.find(&mut transaction, project, id).await?;
+        let moved = before.config.state != config.state;
+        let (reason, since) = match moved {
+            true => (StateReason::Requested, now),
+            false => (before.state_reason, before.state_since),
+        };
+        sqlx::query(
+            "UPDATE endpoints SET name = $2, url = $3, state = $4, state_reason = $5, state_since = $6,
+                 format = $7, retry_json = $8, timeout_ms = $9, concurrency = $10, headers = $11,
+                 updated_at = $12
+             WHERE id = $1",
+        )
+        .bind(id.to_string())
+        .bind(&config.name)
+        .bind(config.url.as_str())
+        .bind(config.state.as_str())
+        .bind(reason.as_str())
+        .bind(since.as_millis())
+        .bind(config.format.as_str())
+        .bind(config.retry.as_ref().map(to_json).transpose()?)
+        .bind(config.timeout.map(millis))
+        .bind(config.concurrency)
+        .bind(self.sealed_headers(id, &config.headers)?)
+        .bind(now.as_millis())
+        .execute(&mut *transaction)
+        .await?;
+        let endpoint = self.find(&mut transaction, project, id).await?;
+        transaction.commit().await?;
+        Ok(endpoint)
+    }
+
+    /// Deletes an endpoint: its secrets are gone, what waited for it will be called off.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] if the project has no such endpoint.
+    pub async fn delete_endpoint(
+        &self,
+        project: ProjectId,
+        id: EndpointId,
+        now: Timestamp,
+    ) -> StoreResult<()> {
+        let mut transaction = self.write().await?;
+        let deleted = sqlx::query(
+            "UPDATE endpoints SET deleted_at = $3, updated_at = $3, headers = x''
+             WHERE id = $1 AND project_id = $2 AND deleted_at IS NULL",
+        )
+        .bind(id.to_string())
+        .bind(project.to_string())
+        .bind(now.as_millis())
+        .execute(&mut *transaction)
+        .await?;
+        if deleted.rows_affected() == 0 {
+            return Err(StoreError::NotFound("endpoint"));
+        }
+        sqlx::query("DELETE FROM endpoint_secrets WHERE endpoint_id = $1")
+            .bind(id.to_string())
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// The endpoint called `id`, of `project`.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] if the project has no such endpoint.
+    pub async fn endpoint(&self, project: ProjectId, id: EndpointId) -> StoreResult<Endpoint> {
+        let mut connection = self.read().await?;
+        self.find(&mut connection, project, id).await
+    }
+
+    /// The endpoint called `id`, deleted or not, with its secrets, the newest first.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] if there is none.
+    pub async fn live_endpoint(&self, id: EndpointId) -> StoreResult<(Endpoint, Vec<LiveSecret>)> {
+        let mut snapshot = self.snapshot().await?;
+        let row = sqlx::query("SELECT * FROM endpoints WHERE id = $1")
+            .bind(id.to_string())
+            .fetch_optional(&mut *snapshot)
+            .await?;
+        let endpoint = self.endpoint_of(&row.ok_or(StoreError::NotFound("endpoint"))?)?;
+        Ok((endpoint, self.load_secrets(&mut snapshot, id).await?))
+    }
+
+    /// Up to `limit` endpoints of `project`, the newest first, from before `before` on.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn endpoints(
+        &self,
+        project: ProjectId,
+        before: Option<EndpointId>,
+        limit: u32,
+    ) -> StoreResult<Vec<Endpoint>> {
+        let mut connection = self.read().await?;
+        let rows = sqlx::query(
+            "SELECT * FROM endpoints
+             WHERE project_id = $1 AND deleted_at IS NULL AND ($2 IS NULL OR id < $2)
+             ORDER BY id DESC LIMIT $3",
+        )
+        .bind(project.to_string())
+        .bind(before.map(|before| before.to_string()))
+        .bind(limit)
+        .fetch_all(&mut *connection)
+        .await?;
+        rows.iter().map(|row| self.endpoint_of(row)).collect()
+    }
+
+    /// The secrets of an endpoint of `project` that are kept, the newest first.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] if the project has no such endpoint.
+    pub async fn secrets(&self, project: ProjectId, id: EndpointId) -> StoreResult<Vec<LiveSecret>> {
+        let mut snapshot = self.snapshot().await?;
+        self.find(&mut snapshot, project, id).await?;
+        self.load_secrets(&mut snapshot, id).await
+    }
+
+    /// Gives an endpoint a new secret; those before it sign until `expires_at`, or until their own
+    /// end if that is sooner.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] if the project has no such endpoint.
+    pub async fn rotate_secret(
+        &self,
+        project: ProjectId,
+        id: EndpointId,
+        secret: &Secret,
+        expires_at: Timestamp,
+        now: Timestamp,
+    ) -> StoreResult<()> {
+        let mut transaction = self.write().await?;
+        self.find(&mut transaction, project, id).await?;
+        sqlx::query("DELETE FROM endpoint_secrets WHERE endpoint_id = $1 AND expires_at <= $2")
+            .bind(id.to_string())
+            .bind(now.as_millis())
+            .execute(&mut *transaction)
+            .await?;
+        sqlx::query(
+            "UPDATE endpoint_secrets SET expires_at = min(coalesce(expires_at, $2), $2)
+             WHERE endpoint_id = $1",
+        )
+        .bind(id.to_string())
+        .bind(expires_at.as_millis())
+        .execute(&mut *transaction)
+        .await?;
+        self.insert_secret(&mut transaction, id, secret, now).await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// The endpoint of `project` that has the URL of `new`; it is made if there is none.
+    pub(super) async fn find_or_insert_endpoint(
+        &self,
+        connection: &mut Connection,
+        project: ProjectId,
+        new: NewEndpoint,
+        now: Timestamp,
+    ) -> StoreResult<EndpointId> {
+        let found = sqlx::query(
+            "SELECT id FROM endpoints WHERE project_id = $1 AND url = $2 AND deleted_at IS NULL
+             ORDER BY id LIMIT 1",
+        )
+        .bind(project.to_string())
+        .bind(new.config.url.as_str())
+        .fetch_optional(&mut *connection)
+        .await?;
+        match found {
+            Some(row) => row.parsed("id"),
+            None => {
+                self.insert_into(connection, project, &new, now).await?;
+                Ok(new.id)
+            }
+        }
+    }
+
+    async fn insert_into(
+        &self,
+        connection: &mut Connection,
+        project: ProjectId,
+        new: &NewEndpoint,
+        now: Timestamp,
+    ) -> StoreResult<()> {
+        let config = &new.config;
+        sqlx::query(
+            "INSERT INTO endpoints (id, project_id, name, url, state, state_reason, state_since, format,
+                 retry_json, timeout_ms, concurrency, headers, created_at, updated_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $7, $7)",
+        )
+        .bind(new.id.to_string())
+        .bind(project.to_string())
+        .bind(&config.name)
+        .bind(config.url.as_str())
+        .bind(config.state.as_str())
+        .bind(StateReason::Requested.as_str())
+        .bind(now.as_millis())
+        .bind(config.format.as_str())
+        .bind(config.retry.as_ref().map(to_json).transpose()?)
+        .bind(config.timeout.map(millis))
+        .bind(config.concurrency)
+        .bind(self.sealed_headers(new.id, &config.headers)?)
+        .execute(&mut *connection)
+        .await?;
+        self.insert_secret(connection, new.id, &new.secret, now).await
+    }
+
+    async fn find(
+        &self,
+        connection: &mut Connection,
+        project: ProjectId,
+        id: EndpointId,
+    ) -> StoreResult<Endpoint> {
+        let row = sqlx::query(
+            "SELECT * FROM endpoints WHERE id = $1 AND project_id = $2 AND deleted_at IS NULL",
+        )
+        .bind(id.to_string())
+        .bind(project.to_string())
+        .fetch_optional(connection)
+        .await?;
+        self.endpoint_of(&row.ok_or(StoreError::NotFound("endpoint"))?)
+    }
+
+    fn endpoint_of(&self, row: &SqliteRow) -> StoreResult<Endpoint> {
+        let id = row.parsed("id")?;
+        let url = row.text("url")?;
+        let retry = row.text_opt("retry_json")?;
+        let config = EndpointConfig {
+            name: row.text_opt("name")?,
+            url: Url::parse(&url).map_err(|_| unreadable("url", url))?,
+            state: row.parsed::<EndpointState>("state")?,
+            format: row.parsed("format")?,
+            retry: retry.is_some().then(|| row.json("retry_json")).transpose()?,
+            timeout: row.number_opt("timeout_ms")?.map(Duration::from_millis),
+            concurrency: row.number_opt("concurrency")?,
+            headers: self.headers(id, &row.blob("headers")?)?,
+        };
+        Ok(Endpoint {
+            id,
+            project: row.parsed("project_id")?,
+            config,
+            state_reason: row.parsed("state_reason")?,
+            state_since: row.time("state_since")?,
+            created_at: row.time("created_at")?,
+            updated_at: row.time("updated_at")?,
+            deleted_at: row.time_opt("deleted_at")?,
+        })
+    }
+
+    fn sealed_headers(&self, id: EndpointId, headers: &Headers) -> StoreResult<Vec<u8>> {
+        let plain = to_json(&headers.iter().collect::<Vec<_>>())?;
+        self.seal(plain.as_bytes(), &headers_row(id))
+    }
+
+    /// The headers of an endpoint; a deleted one has none.
+    fn headers(&self, id: EndpointId, sealed: &[u8]) -> StoreResult<Headers> {
+        if sealed.is_empty() {
+            return Ok(Headers::default());
+        }
+        let plain = self.unseal(sealed, &headers_row(id))?;
+        let pairs: Vec<(String, String)> =
+            serde_json::from_slice(&plain).map_err(|error| unreadable("headers", error))?;
+        Headers::parse(pairs).map_err(|error| unreadable("headers", error))
+    }
+
+    async fn insert_secret(
+        &self,
+        connection: &mut Connection,
+        id: EndpointId,
+        secret: &Secret,
+        now: Timestamp,
+    ) -> StoreResult<()> {
+        let last: Option<i64> =
+            sqlx::query_scalar("SELECT max(number) FROM endpoint_secrets WHERE endpoint_id = $1")
+                .bind(id.to_string())
+                .fetch_one(&mut *connection)
+                .await?;
+        let number = last.unwrap_or(0) + 1;
+        sqlx::query(
+            "INSERT INTO endpoint_secrets (endpoint_id, number, sealed, created_at) VALUES ($1, $2, $3, $4)",
+        )
+        .bind(id.to_string())
+        .bind(number)
+        .bind(self.seal(secret.expose().as_bytes(), &secret_row(id, number))?)
+        .bind(now.as_millis())
+        .execute(connection)
+        .await?;
+        Ok(())
+    }
+
+    async fn load_secrets(
+        &self,
+        connection: &mut Connection,
+        id: EndpointId,
+    ) -> StoreResult<Vec<LiveSecret>> {
+        let rows = sqlx::query(
+            "SELECT number, sealed, created_at, expires_at FROM endpoint_secrets
+             WHERE endpoint_id = $1 ORDER BY number DESC",
+        )
+        .bind(id.to_string())
+        .fetch_all(connection)
+        .await?;
+        rows.iter()
+            .map(|row| {
+                let plain = self.unseal(&row.blob("sealed")?, &secret_row(id, row.number("number")?))?;
+                let secret = Secret::parse(&String::from_utf8_lossy(&plain));
+                Ok(LiveSecret {
+                    secret: secret.map_err(|error| unreadable("sealed", error))?,
+                    created_at: row.time("created_at")?,
+                    expires_at: row.time_opt("expires_at")?,
+                })
+            })
+            .collect()
+    }
+}
+
+/// Whether `project` has the endpoint `id`.
+pub(super) async fn exists(
+    connection: &mut Connection,
+    project: ProjectId,
+    id: EndpointId,
+) -> StoreResult<bool> {
+    let found: Option<i64> = sqlx::query_scalar(
+        "SELECT 1 FROM endpoints WHERE id = $1 AND project_id = $2 AND deleted_at IS NULL",
+    )
+    .bind(id.to_string())
+    .bind(project.to_string())
+    .fetch_optional(connection)
+    .await?;
+    Ok(found.is_some())
+}
+
+/// What the headers of an endpoint are sealed for.
+fn headers_row(id: EndpointId) -> String {
+    format!("endpoints.headers/{id}")
+}
+
+/// What a secret is sealed for.
+fn secret_row(id: EndpointId, number: i64) -> String {
+    format!("endpoint_secrets/{id}/{number}")
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}

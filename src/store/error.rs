@@ -1,0 +1,85 @@
+//! What can go wrong in the store.
+
+use crate::domain::seal::SealError;
+
+/// What a step of the store gives.
+pub type StoreResult<T> = Result<T, StoreError>;
+
+/// Why a step of the store was not taken. None of it is durable then.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database cannot be opened as the configuration says.
+    #[error("cannot open the database: {0}")]
+    Open(String),
+    /// Another process has the database.
+    #[error("the database {0} is in use by another process; stop that one, or name another database")]
+    InUse(String),
+    /// The database does not answer now; the same step may succeed later.
+    #[error("the database is unavailable: {0}")]
+    Unavailable(sqlx::Error),
+    /// The database refuses what the step would write; it will refuse it again.
+    #[error("the database refuses the write: {0}")]
+    Refused(sqlx::Error),
+    /// A row holds what this program does not write.
+    #[error("the database holds {value:?} as {column}, which cannot be read")]
+    Unreadable {
+        /// The column.
+        column: &'static str,
+        /// What stands there.
+        value: String,
+    },
+    /// A secret cannot be sealed, or opened with the keys at hand.
+    #[error("the secret {row} cannot be sealed or opened: {reason}")]
+    Sealed {
+        /// The row that it belongs to.
+        row: String,
+        /// Why not.
+        reason: SealError,
+    },
+    /// What should be changed is not there, or belongs to another project.
+    #[error("there is no such {0}")]
+    NotFound(&'static str),
+    /// It is there already.
+    #[error("there is such a {0} already")]
+    Exists(&'static str),
+    /// A reaction names an endpoint that the project does not have.
+    #[error("reaction {0} names an endpoint that does not exist")]
+    UnknownEndpoint(usize),
+}
+
+impl StoreError {
+    pub(super) fn sealed(row: &str, reason: SealError) -> Self {
+        Self::Sealed {
+            row: row.to_owned(),
+            reason,
+        }
+    }
+
+    /// Whether the same step may succeed later.
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Unavailable(_))
+    }
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        match &error {
+            sqlx::Error::Database(database) if is_refusal(database.code().as_deref()) => {
+                Self::Refused(error)
+            }
+            sqlx::Error::ColumnDecode { .. } | sqlx::Error::Encode(_) | sqlx::Error::Decode(_) => {
+                Self::Refused(error)
+            }
+            _ => Self::Unavailable(error),
+        }
+    }
+}
+
+/// Whether a result code of SQLite says that the statement, not the moment, is at fault: ERROR,
+/// TOOBIG, CONSTRAINT, MISMATCH and RANGE (<https://www.sqlite.org/rescode.html>).
+fn is_refusal(code: Option<&str>) -> bool {
+    let primary = code
+        .and_then(|code| code.parse::<u32>().ok())
+        .map(|code| code & 0xff);
+    matches!(primary, Some(1 | 18 | 19 | 20 | 25))
+}

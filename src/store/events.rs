@@ -1,0 +1,223 @@
+//! Events: the log of what happened.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use sqlx::{QueryBuilder, Sqlite, sqlite::SqliteRow};
+
+use super::{
+    Connection, Store, StoreError, StoreResult,
+    columns::{Columns as _, unreadable},
+    rows::{Insert, list},
+    unit::MetEvent,
+};
+use crate::domain::{
+    event::{Attributes, Data, Event, EventState, EventType, ExtensionValue},
+    ids::{EventId, ProjectId},
+    lineage::Lineage,
+};
+
+/// Which events to list, and from where.
+#[derive(Debug, Clone, Default)]
+pub struct EventFilter {
+    /// Only those of this type.
+    pub event_type: Option<EventType>,
+    /// Only those that a producer sent under this id.
+    pub producer_id: Option<String>,
+    /// Only those of this chain of causes.
+    pub correlation: Option<EventId>,
+    /// Only those before this one.
+    pub before: Option<EventId>,
+}
+
+/// An event as it is listed: all but its data.
+#[derive(Debug, Clone)]
+pub struct EventRecord {
+    /// The event.
+    pub event: Event,
+    /// The version of its project's rules that it met.
+    pub rules_version: i64,
+    /// The version of the platform's rules that it met.
+    pub platform_version: i64,
+}
+
+impl Store {
+    /// The event called `id`, of `project`.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] if the project has no such event.
+    pub async fn event(&self, project: ProjectId, id: EventId) -> StoreResult<EventRecord> {
+        let mut connection = self.read().await?;
+        let row = sqlx::query("SELECT * FROM events WHERE id = $1 AND project_id = $2")
+            .bind(id.to_string())
+            .bind(project.to_string())
+            .fetch_optional(&mut *connection)
+            .await?;
+        record(&row.ok_or(StoreError::NotFound("event"))?)
+    }
+
+    /// The event called `id`, whomever it belongs to.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] if there is none.
+    pub async fn any_event(&self, id: EventId) -> StoreResult<EventRecord> {
+        let mut connection = self.read().await?;
+        let row = sqlx::query("SELECT * FROM events WHERE id = $1")
+            .bind(id.to_string())
+            .fetch_optional(&mut *connection)
+            .await?;
+        record(&row.ok_or(StoreError::NotFound("event"))?)
+    }
+
+    /// Up to `limit` events of `project` that `filter` lets through, the newest first.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn events(
+        &self,
+        project: ProjectId,
+        filter: &EventFilter,
+        limit: u32,
+    ) -> StoreResult<Vec<EventRecord>> {
+        let mut query = QueryBuilder::<Sqlite>::new("SELECT * FROM events WHERE project_id = ");
+        query.push_bind(project.to_string());
+        if let Some(event_type) = &filter.event_type {
+            query.push(" AND type = ").push_bind(event_type.to_string());
+        }
+        if let Some(producer_id) = &filter.producer_id {
+            query.push(" AND producer_id = ").push_bind(producer_id);
+        }
+        if let Some(correlation) = filter.correlation {
+            query.push(" AND correlation_id = ").push_bind(correlation.to_string());
+        }
+        if let Some(before) = filter.before {
+            query.push(" AND id < ").push_bind(before.to_string());
+        }
+        query.push(" ORDER BY id DESC LIMIT ").push_bind(limit);
+        let mut connection = self.read().await?;
+        let rows = query.build().fetch_all(&mut *connection).await?;
+        rows.iter().map(record).collect()
+    }
+}
+
+/// The attributes that have no column of their own.
+#[derive(Serialize, Deserialize)]
+struct FurtherAttributes {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    datacontenttype: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dataschema: Option<String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    extensions: BTreeMap<String, ExtensionValue>,
+}
+
+pub(super) async fn insert(connection: &mut Connection, events: &[&MetEvent]) -> StoreResult<()> {
+    let insert = Insert {
+        into: "events (id, project_id, producer_id, source, type, subject, time, attributes_json, \
+               data_kind, data, received_at, correlation_id, causation_id, path_json, state, \
+               rules_version, platform_version)",
+        columns: 17,
+        tail: "",
+    };
+    insert
+        .run(connection, events, |values, met| {
+            let event = &met.event;
+            let attributes = &event.attributes;
+            let further = FurtherAttributes {
+                datacontenttype: attributes.datacontenttype.clone(),
+                dataschema: attributes.dataschema.clone(),
+                extensions: attributes.extensions.clone(),
+            };
+            values
+                .bind(event.id.to_string())
+                .bind(event.project.to_string())
+                .bind(&attributes.id)
+                .bind(&attributes.source)
+                .bind(attributes.event_type.as_str())
+                .bind(&attributes.subject)
+                .bind(&attributes.time)
+                .bind(serde_json::json!(further).to_string())
+                .bind(data_kind(&event.data))
+                .bind(event.data.bytes())
+                .bind(event.received_at.as_millis())
+                .bind(event.lineage.correlation.to_string())
+                .bind(event.lineage.causation.map(|id| id.to_string()))
+                .bind(serde_json::json!(event.lineage.path).to_string())
+                .bind(event.state.as_str())
+                .bind(met.rules_version)
+                .bind(met.platform_version)
+        })
+        .await?;
+    Ok(())
+}
+
+/// The events called `ids`, by name.
+pub(super) async fn load(
+    connection: &mut Connection,
+    ids: &[EventId],
+) -> StoreResult<HashMap<EventId, Arc<Event>>> {
+    let rows = sqlx::query("SELECT * FROM events WHERE id IN (SELECT value FROM json_each($1))")
+        .bind(list(ids))
+        .fetch_all(connection)
+        .await?;
+    rows.iter()
+        .map(|row| {
+            let event = record(row)?.event;
+            Ok((event.id, Arc::new(event)))
+        })
+        .collect()
+}
+
+fn record(row: &SqliteRow) -> StoreResult<EventRecord> {
+    let further: FurtherAttributes = row.json("attributes_json")?;
+    let event = Event {
+        id: row.parsed("id")?,
+        project: row.parsed("project_id")?,
+        attributes: Attributes {
+            id: row.text("producer_id")?,
+            source: row.text("source")?,
+            event_type: row.parsed("type")?,
+            subject: row.text_opt("subject")?,
+            time: row.text("time")?,
+            datacontenttype: further.datacontenttype,
+            dataschema: further.dataschema,
+            extensions: further.extensions,
+        },
+        data: data(&row.text("data_kind")?, row.blob("data")?.into())?,
+        received_at: row.time("received_at")?,
+        lineage: Lineage {
+            correlation: row.parsed("correlation_id")?,
+            causation: row.parsed_opt("causation_id")?,
+            path: row.json("path_json")?,
+        },
+        state: row.parsed::<EventState>("state")?,
+    };
+    Ok(EventRecord {
+        event,
+        rules_version: row.number("rules_version")?,
+        platform_version: row.number("platform_version")?,
+    })
+}
+
+fn data_kind(data: &Data) -> &'static str {
+    match data {
+        Data::Absent => "absent",
+        Data::Json(_) => "json",
+        Data::Text(_) => "text",
+        Data::Binary(_) => "binary",
+    }
+}
+
+fn data(kind: &str, bytes: Bytes) -> StoreResult<Data> {
+    match kind {
+        "absent" => Ok(Data::Absent),
+        "json" => Ok(Data::Json(bytes)),
+        "text" => Ok(Data::Text(bytes)),
+        "binary" => Ok(Data::Binary(bytes)),
+        other => Err(unreadable("data_kind", other)),
+    }
+}

@@ -1,0 +1,131 @@
+//! What is durable. Each method is one atomic step of the domain that takes and gives whole
+//! batches; no transaction and no driver type leaves this folder.
+//!
+//! It knows no HTTP, draws no random numbers but for sealing, and never reads a clock: the time is
+//! an argument.
+
+pub mod accept;
+pub mod api_keys;
+pub mod attempts;
+mod columns;
+pub mod deliveries;
+pub mod endpoints;
+pub mod error;
+pub mod events;
+pub mod fanouts;
+pub mod listeners;
+pub mod projects;
+pub mod queue;
+pub mod record;
+mod rows;
+mod skips;
+mod sqlite;
+pub mod stats;
+pub mod unit;
+
+use std::sync::Arc;
+
+pub use error::{StoreError, StoreResult};
+use sqlx::{Sqlite, SqliteConnection, Transaction, pool::PoolConnection};
+
+use zeroize::Zeroizing;
+
+use crate::domain::{chance::Chance, seal::Keyring};
+
+/// How a store is opened.
+#[derive(Debug)]
+pub struct StoreSettings {
+    /// Where it is: `sqlite://` and the path of a file.
+    pub url: String,
+    /// How many connections read at a time.
+    pub readers: u32,
+    /// The keys with which secrets are sealed at rest.
+    pub keyring: Keyring,
+    /// The randomness that sealing needs.
+    pub chance: Chance,
+}
+
+/// The durable state of the gateway. Clones share it.
+#[derive(Debug, Clone)]
+pub struct Store {
+    backend: Backend,
+    sealing: Arc<Sealing>,
+}
+
+/// The database beneath. What differs between databases is found where this is matched.
+#[derive(Debug, Clone)]
+enum Backend {
+    Sqlite(sqlite::Database),
+}
+
+#[derive(Debug)]
+struct Sealing {
+    keyring: Keyring,
+    chance: Chance,
+}
+
+impl Store {
+    /// Opens the store, makes it where there is none, and brings its schema up to date.
+    ///
+    /// # Errors
+    /// If the database cannot be opened, is in use by another process, or cannot be migrated.
+    pub async fn open(settings: StoreSettings) -> StoreResult<Self> {
+        let database = sqlite::Database::open(&settings.url, settings.readers).await?;
+        Ok(Self {
+            backend: Backend::Sqlite(database),
+            sealing: Arc::new(Sealing {
+                keyring: settings.keyring,
+                chance: settings.chance,
+            }),
+        })
+    }
+
+    /// Finishes what is under way and closes the files.
+    pub async fn close(&self) {
+        let Backend::Sqlite(database) = &self.backend;
+        database.close().await;
+    }
+
+    /// Whether a write would succeed now.
+    ///
+    /// # Errors
+    /// If it would not.
+    pub async fn check_writable(&self) -> StoreResult<()> {
+        let mut transaction = self.write().await?;
+        sqlx::query("UPDATE projects SET name = name WHERE name = 'default'")
+            .execute(&mut *transaction)
+            .await?;
+        transaction.rollback().await?;
+        Ok(())
+    }
+
+    async fn write(&self) -> StoreResult<Transaction<'static, Sqlite>> {
+        let Backend::Sqlite(database) = &self.backend;
+        database.write().await
+    }
+
+    /// A transaction in which all reads see one state.
+    async fn snapshot(&self) -> StoreResult<Transaction<'static, Sqlite>> {
+        let Backend::Sqlite(database) = &self.backend;
+        database.snapshot().await
+    }
+
+    async fn read(&self) -> StoreResult<PoolConnection<Sqlite>> {
+        let Backend::Sqlite(database) = &self.backend;
+        database.read().await
+    }
+
+    fn seal(&self, plain: &[u8], row: &str) -> StoreResult<Vec<u8>> {
+        let Sealing { keyring, chance } = &*self.sealing;
+        let sealed = keyring.seal(chance, plain, row);
+        sealed.map_err(|error| StoreError::sealed(row, error))
+    }
+
+    fn unseal(&self, sealed: &[u8], row: &str) -> StoreResult<Zeroizing<Vec<u8>>> {
+        let opened = self.sealing.keyring.open(sealed, row);
+        opened.map_err(|error| StoreError::sealed(row, error))
+    }
+}
+
+/// The connection that statements of a step run on.
+type Connection = SqliteConnection;

@@ -1,0 +1,225 @@
+//! The queue: pending deliveries, each owned by the node that has it in memory, or free to be
+//! claimed once it is due.
+
+use std::{collections::HashMap, sync::Arc};
+
+use sqlx::sqlite::SqliteRow;
+
+use super::{Connection, Store, StoreResult, columns::Columns as _, events, rows::list};
+use crate::domain::{
+    event::Event,
+    ids::{DeliveryId, EndpointId, EventId, NodeId, ProjectId},
+    time::Timestamp,
+};
+
+/// A delivery that is ready to be attempted.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// The delivery.
+    pub delivery: DeliveryId,
+    /// Whom the delivery belongs to.
+    pub project: ProjectId,
+    /// Where it goes.
+    pub endpoint: EndpointId,
+    /// What it carries.
+    pub event: Arc<Event>,
+    /// Whether it tests the endpoint, which is tried once.
+    pub is_test: bool,
+    /// Attempts made so far, ever.
+    pub attempts: u32,
+    /// Attempts made before it was last redriven.
+    pub attempts_before: u32,
+    /// When it was made or last redriven.
+    pub since: Timestamp,
+}
+
+/// A wish for jobs of an endpoint.
+#[derive(Debug, Clone, Copy)]
+pub struct Wish {
+    /// The endpoint.
+    pub endpoint: EndpointId,
+    /// How many jobs at most.
+    pub limit: usize,
+}
+
+/// What was claimed for an endpoint.
+#[derive(Debug)]
+pub struct Claim {
+    /// The endpoint.
+    pub endpoint: EndpointId,
+    /// The jobs, in the order in which they were due.
+    pub jobs: Vec<Job>,
+    /// When the first of what is left is due; none if nothing is left.
+    pub next_due: Option<Timestamp>,
+}
+
+impl Store {
+    /// Claims what is due for `node`, as wished.
+    ///
+    /// # Errors
+    /// If the store cannot be written: nothing is claimed then.
+    pub async fn claim_due(
+        &self,
+        node: NodeId,
+        wishes: &[Wish],
+        now: Timestamp,
+    ) -> StoreResult<Vec<Claim>> {
+        let mut transaction = self.write().await?;
+        let mut claims = Vec::with_capacity(wishes.len());
+        for wish in wishes {
+            let ids = own_due(&mut transaction, node, *wish, now).await?;
+            claims.push(Claim {
+                endpoint: wish.endpoint,
+                jobs: jobs(&mut transaction, &ids).await?,
+                next_due: next_due(&mut transaction, wish.endpoint).await?,
+            });
+        }
+        transaction.commit().await?;
+        Ok(claims)
+    }
+
+    /// Gives up what `node` owns of `deliveries`: others may claim it.
+    ///
+    /// # Errors
+    /// If the store cannot be written.
+    pub async fn release(&self, node: NodeId, deliveries: &[DeliveryId]) -> StoreResult<()> {
+        let mut transaction = self.write().await?;
+        sqlx::query(
+            "UPDATE queue SET owner = NULL
+             WHERE delivery_id IN (SELECT value FROM json_each($1)) AND owner = $2",
+        )
+        .bind(list(deliveries))
+        .bind(node.to_string())
+        .execute(&mut *transaction)
+        .await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// Releases what other nodes own: one process has the file, so they are gone. Gives how much
+    /// that was.
+    ///
+    /// # Errors
+    /// If the store cannot be written.
+    pub async fn release_expired(&self, node: NodeId) -> StoreResult<u64> {
+        let mut transaction = self.write().await?;
+        let released =
+            sqlx::query("UPDATE queue SET owner = NULL WHERE owner IS NOT NULL AND owner <> $1")
+                .bind(node.to_string())
+                .execute(&mut *transaction)
+                .await?
+                .rows_affected();
+        transaction.commit().await?;
+        Ok(released)
+    }
+
+    /// The endpoints that have work which nobody owns, with the time at which it is first due.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn backlogs(&self) -> StoreResult<Vec<(EndpointId, Timestamp)>> {
+        let mut connection = self.read().await?;
+        // Hops from endpoint to endpoint through the index: the cost follows their number, not
+        // the number of deliveries.
+        let rows = sqlx::query(
+            "WITH RECURSIVE hop (endpoint_id) AS (
+                 SELECT min(endpoint_id) FROM queue WHERE owner IS NULL
+                 UNION ALL
+                 SELECT (SELECT min(endpoint_id) FROM queue
+                         WHERE owner IS NULL AND endpoint_id > hop.endpoint_id)
+                 FROM hop WHERE hop.endpoint_id IS NOT NULL
+             )
+             SELECT endpoint_id, (SELECT min(due_at) FROM queue
+                                  WHERE owner IS NULL AND endpoint_id = hop.endpoint_id) AS due_at
+             FROM hop WHERE endpoint_id IS NOT NULL",
+        )
+        .fetch_all(&mut *connection)
+        .await?;
+        rows.iter()
+            .map(|row| Ok((row.parsed("endpoint_id")?, row.time("due_at")?)))
+            .collect()
+    }
+}
+
+async fn own_due(
+    connection: &mut Connection,
+    node: NodeId,
+    wish: Wish,
+    now: Timestamp,
+) -> StoreResult<Vec<(DeliveryId, Timestamp)>> {
+    let rows = sqlx::query(
+        "UPDATE queue SET owner = $1
+         WHERE delivery_id IN (
+             SELECT delivery_id FROM queue
+             WHERE endpoint_id = $2 AND owner IS NULL AND due_at <= $3
+             ORDER BY due_at, delivery_id LIMIT $4)
+         RETURNING delivery_id, due_at",
+    )
+    .bind(node.to_string())
+    .bind(wish.endpoint.to_string())
+    .bind(now.as_millis())
+    .bind(i64::try_from(wish.limit).unwrap_or(i64::MAX))
+    .fetch_all(connection)
+    .await?;
+    let claimed = rows
+        .iter()
+        .map(|row| Ok((row.parsed("delivery_id")?, row.time("due_at")?)));
+    let mut claimed = claimed.collect::<StoreResult<Vec<_>>>()?;
+    claimed.sort_unstable_by_key(|(id, due)| (*due, *id));
+    Ok(claimed)
+}
+
+async fn jobs(
+    connection: &mut Connection,
+    claimed: &[(DeliveryId, Timestamp)],
+) -> StoreResult<Vec<Job>> {
+    if claimed.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows = sqlx::query(
+        "SELECT id, project_id, endpoint_id, event_id, listener_id IS NULL AS is_test,
+                attempts, attempts_before, since
+         FROM deliveries WHERE id IN (SELECT value FROM json_each($1))",
+    )
+    .bind(list(claimed.iter().map(|(id, _)| id)))
+    .fetch_all(&mut *connection)
+    .await?;
+    let mut wanted = Vec::with_capacity(rows.len());
+    for row in &rows {
+        wanted.push(row.parsed::<EventId>("event_id")?);
+    }
+    let events = events::load(connection, &wanted).await?;
+    let mut jobs = HashMap::with_capacity(rows.len());
+    for (row, event) in rows.iter().zip(wanted) {
+        if let Some(event) = events.get(&event) {
+            let job = job(row, Arc::clone(event))?;
+            jobs.insert(job.delivery, job);
+        }
+    }
+    Ok(claimed.iter().filter_map(|(id, _)| jobs.remove(id)).collect())
+}
+
+fn job(row: &SqliteRow, event: Arc<Event>) -> StoreResult<Job> {
+    Ok(Job {
+        delivery: row.parsed("id")?,
+        project: row.parsed("project_id")?,
+        endpoint: row.parsed("endpoint_id")?,
+        event,
+        is_test: row.number::<i64>("is_test")? == 1,
+        attempts: row.number("attempts")?,
+        attempts_before: row.number("attempts_before")?,
+        since: row.time("since")?,
+    })
+}
+
+async fn next_due(
+    connection: &mut Connection,
+    endpoint: EndpointId,
+) -> StoreResult<Option<Timestamp>> {
+    let due: Option<i64> =
+        sqlx::query_scalar("SELECT min(due_at) FROM queue WHERE endpoint_id = $1 AND owner IS NULL")
+            .bind(endpoint.to_string())
+            .fetch_one(connection)
+            .await?;
+    Ok(due.map(Timestamp::from_millis))
+}

@@ -1,0 +1,230 @@
+//! Recording: attempts and what follows from them, many in one transaction.
+
+use std::collections::HashMap;
+
+use serde::Serialize;
+
+use super::{
+    Connection, Store, StoreResult,
+    columns::{Columns as _, to_json},
+    rows::{Insert, list},
+};
+use crate::domain::{
+    attempt::Attempt,
+    delivery::{CancelReason, DeadReason, DeliveryState},
+    endpoint::{EndpointState, StateReason},
+    ids::{DeliveryId, EndpointId, NodeId},
+    retry::Verdict,
+    time::Timestamp,
+    webhook::Format,
+};
+
+/// An attempt that has ended.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// The attempt.
+    pub attempt: Attempt,
+    /// The format of its body.
+    pub format: Format,
+    /// What follows for its delivery.
+    pub verdict: Verdict,
+    /// Why its endpoint is to be disabled, if it is.
+    pub disable: Option<StateReason>,
+}
+
+/// What an outcome came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recorded {
+    /// The delivery is in a state that it stays in.
+    Final(DeliveryState),
+    /// It waits in the store until it is due.
+    Waiting(Timestamp),
+    /// Another owns the delivery by now: the attempt is in the log and changes nothing.
+    Superseded,
+}
+
+impl Store {
+    /// Writes `outcomes` of deliveries that `node` owns in one transaction, and gives what each
+    /// came to, in their order.
+    ///
+    /// # Errors
+    /// If the transaction fails: nothing is durable then.
+    pub async fn record(
+        &self,
+        node: NodeId,
+        outcomes: &[Outcome],
+        now: Timestamp,
+    ) -> StoreResult<Vec<Recorded>> {
+        let mut transaction = self.write().await?;
+        let held = held(&mut transaction, node, outcomes).await?;
+        insert_attempts(&mut transaction, outcomes).await?;
+        let changes: Vec<_> = outcomes.iter().map(|outcome| change(outcome, &held)).collect();
+        let written: Vec<_> = changes.iter().flatten().collect();
+        write_deliveries(&mut transaction, &written, now).await?;
+        write_queue(&mut transaction, &written).await?;
+        for outcome in outcomes {
+            if let Some(reason) = outcome.disable {
+                disable(&mut transaction, outcome.attempt.endpoint, reason, now).await?;
+            }
+        }
+        transaction.commit().await?;
+        Ok(changes.iter().map(recorded).collect())
+    }
+}
+
+/// The deliveries that `node` still owns, and whether each is to be called off.
+async fn held(
+    connection: &mut Connection,
+    node: NodeId,
+    outcomes: &[Outcome],
+) -> StoreResult<HashMap<DeliveryId, bool>> {
+    let rows = sqlx::query(
+        "SELECT d.id, d.cancel_requested
+         FROM json_each($1) AS w
+         JOIN queue AS q ON q.delivery_id = w.value
+         JOIN deliveries AS d ON d.id = q.delivery_id
+         WHERE q.owner = $2",
+    )
+    .bind(list(outcomes.iter().map(|outcome| outcome.attempt.delivery)))
+    .bind(node.to_string())
+    .fetch_all(connection)
+    .await?;
+    rows.iter()
+        .map(|row| Ok((row.parsed("id")?, row.number::<i64>("cancel_requested")? == 1)))
+        .collect()
+}
+
+/// What is written about a delivery.
+#[derive(Serialize)]
+struct Change {
+    id: DeliveryId,
+    state: DeliveryState,
+    reason: Option<&'static str>,
+    detail: Option<String>,
+    attempts: u32,
+    due: Option<i64>,
+}
+
+fn change(outcome: &Outcome, held: &HashMap<DeliveryId, bool>) -> Option<Change> {
+    let attempt = &outcome.attempt;
+    let cancel = *held.get(&attempt.delivery)?;
+    let (state, reason, due) = match outcome.verdict {
+        Verdict::Delivered => (DeliveryState::Delivered, None, None),
+        Verdict::Retry(_) if cancel => {
+            (DeliveryState::Cancelled, Some(CancelReason::Requested.as_str()), None)
+        }
+        Verdict::Retry(due) => (DeliveryState::Pending, None, Some(due.as_millis())),
+        Verdict::Dead(reason) => (DeliveryState::Dead, Some(DeadReason::as_str(reason)), None),
+    };
+    Some(Change {
+        id: attempt.delivery,
+        state,
+        reason,
+        detail: attempt.exchange.failure().map(|failure| failure.to_string()),
+        attempts: attempt.number,
+        due,
+    })
+}
+
+fn recorded(change: &Option<Change>) -> Recorded {
+    match change {
+        None => Recorded::Superseded,
+        Some(Change { due: Some(due), .. }) => Recorded::Waiting(Timestamp::from_millis(*due)),
+        Some(change) => Recorded::Final(change.state),
+    }
+}
+
+async fn write_deliveries(
+    connection: &mut Connection,
+    changes: &[&Change],
+    now: Timestamp,
+) -> StoreResult<()> {
+    sqlx::query(
+        "UPDATE deliveries
+         SET state = w.value ->> 'state', reason = w.value ->> 'reason', detail = w.value ->> 'detail',
+             attempts = w.value ->> 'attempts', cancel_requested = 0, updated_at = $2
+         FROM json_each($1) AS w WHERE deliveries.id = w.value ->> 'id'",
+    )
+    .bind(to_json(&changes)?)
+    .bind(now.as_millis())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+async fn write_queue(connection: &mut Connection, changes: &[&Change]) -> StoreResult<()> {
+    let (waiting, done): (Vec<&Change>, Vec<&Change>) =
+        changes.iter().partition(|change| change.due.is_some());
+    sqlx::query("DELETE FROM queue WHERE delivery_id IN (SELECT value FROM json_each($1))")
+        .bind(list(done.iter().map(|change| change.id)))
+        .execute(&mut *connection)
+        .await?;
+    if waiting.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(
+        "UPDATE queue SET due_at = w.value ->> 'due', owner = NULL
+         FROM json_each($1) AS w WHERE queue.delivery_id = w.value ->> 'id'",
+    )
+    .bind(to_json(&waiting)?)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+async fn disable(
+    connection: &mut Connection,
+    endpoint: EndpointId,
+    reason: StateReason,
+    now: Timestamp,
+) -> StoreResult<()> {
+    sqlx::query(
+        "UPDATE endpoints SET state = $2, state_reason = $3, state_since = $4, updated_at = $4
+         WHERE id = $1 AND state <> $2",
+    )
+    .bind(endpoint.to_string())
+    .bind(EndpointState::Disabled.as_str())
+    .bind(reason.as_str())
+    .bind(now.as_millis())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+async fn insert_attempts(connection: &mut Connection, outcomes: &[Outcome]) -> StoreResult<()> {
+    let insert = Insert {
+        into: "attempts (id, delivery_id, project_id, endpoint_id, number, started_at, duration_ms, \
+               url, format, request_headers_json, address, error_kind, error_message, status, \
+               response_headers_json, response_body, response_truncated, response_broke_off)",
+        columns: 18,
+        tail: "",
+    };
+    insert
+        .run(connection, outcomes, |values, outcome| {
+            let attempt = &outcome.attempt;
+            let failure = attempt.exchange.failure();
+            let response = attempt.exchange.result.as_ref().ok();
+            let headers = |headers: &Vec<(String, String)>| serde_json::json!(headers).to_string();
+            values
+                .bind(attempt.id.to_string())
+                .bind(attempt.delivery.to_string())
+                .bind(attempt.project.to_string())
+                .bind(attempt.endpoint.to_string())
+                .bind(attempt.number)
+                .bind(attempt.started_at.as_millis())
+                .bind(i64::try_from(attempt.exchange.duration.as_millis()).unwrap_or(i64::MAX))
+                .bind(&attempt.url)
+                .bind(outcome.format.as_str())
+                .bind(headers(&attempt.request_headers))
+                .bind(attempt.exchange.address.map(|address| address.to_string()))
+                .bind(failure.as_ref().map(|failure| failure.kind.as_str()))
+                .bind(failure.map(|failure| failure.message))
+                .bind(response.map(|response| response.status))
+                .bind(response.map(|response| headers(&response.headers)))
+                .bind(response.map(|response| response.body.to_vec()))
+                .bind(response.is_some_and(|response| response.truncated))
+                .bind(response.and_then(|response| Some(response.broke_off.as_ref()?.to_string())))
+        })
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,136 @@
+//! Skipped deliveries: rows up to a limit per listener and hour, beyond it counts per minute.
+
+use std::collections::HashMap;
+
+use super::{
+    Connection, StoreResult,
+    columns::{Columns as _, to_json},
+    rows::Insert,
+    unit::{Fate, NewDelivery},
+};
+use crate::domain::{
+    delivery::SkipReason,
+    ids::{EventId, ListenerId, ProjectId},
+    time::Timestamp,
+};
+
+/// How many rows of skipped deliveries a listener may have in an hour.
+const MAX_ROWS_AN_HOUR: i64 = 1_000;
+
+/// The millisecond counts of an hour and of a minute.
+const HOUR: i64 = 3_600_000;
+const MINUTE: i64 = 60_000;
+
+/// Gives `deliveries` without the skipped ones that are too many; those are counted instead.
+pub(super) async fn count_excess<'a>(
+    connection: &mut Connection,
+    deliveries: Vec<&'a NewDelivery>,
+    now: Timestamp,
+) -> StoreResult<Vec<&'a NewDelivery>> {
+    let mut wanted: HashMap<ListenerId, i64> = HashMap::new();
+    for (listener, _) in deliveries.iter().copied().filter_map(skipped) {
+        *wanted.entry(listener).or_default() += 1;
+    }
+    if wanted.is_empty() {
+        return Ok(deliveries);
+    }
+    let mut room = reserve(connection, wanted, now).await?;
+    let mut excess = Excess::default();
+    let kept = deliveries.into_iter().filter(|delivery| {
+        let Some((listener, reason)) = skipped(delivery) else {
+            return true;
+        };
+        match room.get_mut(&listener) {
+            Some(rows) if *rows > 0 => *rows -= 1,
+            _ => {
+                excess.add(delivery, listener, reason);
+                return false;
+            }
+        }
+        true
+    });
+    let kept = kept.collect();
+    excess.write(connection, now).await?;
+    Ok(kept)
+}
+
+fn skipped(delivery: &NewDelivery) -> Option<(ListenerId, SkipReason)> {
+    match (&delivery.fate, delivery.cause) {
+        (Fate::Skipped(reason), Some(cause)) => Some((cause.listener, *reason)),
+        _ => None,
+    }
+}
+
+/// Takes rows of this hour for each listener, and gives how many of them there were left to take.
+async fn reserve(
+    connection: &mut Connection,
+    wanted: HashMap<ListenerId, i64>,
+    now: Timestamp,
+) -> StoreResult<HashMap<ListenerId, i64>> {
+    let hour = now.as_millis().div_euclid(HOUR);
+    let wishes: Vec<_> = wanted.iter().map(|(listener, rows)| (listener, rows)).collect();
+    let wishes = to_json(&wishes)?;
+    sqlx::query(
+        "DELETE FROM skip_rows
+         WHERE listener_id IN (SELECT value ->> 0 FROM json_each($1)) AND hour < $2",
+    )
+    .bind(&wishes)
+    .bind(hour)
+    .execute(&mut *connection)
+    .await?;
+    let rows = sqlx::query(
+        "INSERT INTO skip_rows (listener_id, hour, rows)
+         SELECT value ->> 0, $2, value ->> 1 FROM json_each($1) WHERE true
+         ON CONFLICT DO UPDATE SET rows = rows + excluded.rows
+         RETURNING listener_id, rows",
+    )
+    .bind(&wishes)
+    .bind(hour)
+    .fetch_all(connection)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            let listener = row.parsed("listener_id")?;
+            let taken: i64 = row.number("rows")?;
+            let mine = wanted.get(&listener).copied().unwrap_or(0);
+            Ok((listener, (MAX_ROWS_AN_HOUR - (taken - mine)).clamp(0, mine)))
+        })
+        .collect()
+}
+
+/// What is counted instead of being written as rows.
+#[derive(Default)]
+struct Excess(HashMap<(ProjectId, ListenerId, SkipReason), (i64, EventId, EventId)>);
+
+impl Excess {
+    fn add(&mut self, delivery: &NewDelivery, listener: ListenerId, reason: SkipReason) {
+        let event = delivery.event.id;
+        let key = (delivery.project, listener, reason);
+        let (count, _, last) = self.0.entry(key).or_insert((0, event, event));
+        *count += 1;
+        *last = event;
+    }
+
+    async fn write(self, connection: &mut Connection, now: Timestamp) -> StoreResult<()> {
+        let minute = now.as_millis().div_euclid(MINUTE) * MINUTE;
+        let insert = Insert {
+            into: "skip_counts (project_id, listener_id, reason, minute, count, first_event, last_event)",
+            columns: 7,
+            tail: "ON CONFLICT DO UPDATE SET count = count + excluded.count, last_event = excluded.last_event",
+        };
+        let rows: Vec<_> = self.0.into_iter().collect();
+        insert
+            .run(connection, &rows, |values, ((project, listener, reason), (count, first, last))| {
+                values
+                    .bind(project.to_string())
+                    .bind(listener.to_string())
+                    .bind(reason.as_str())
+                    .bind(minute)
+                    .bind(*count)
+                    .bind(first.to_string())
+                    .bind(last.to_string())
+            })
+            .await?;
+        Ok(())
+    }
+}

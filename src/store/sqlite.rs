@@ -1,0 +1,160 @@
+//! SQLite: one file, one process, one writer and a few readers.
+
+use std::{
+    fs::{self, File, OpenOptions, TryLockError},
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use sqlx::{
+    Sqlite, SqlitePool, Transaction,
+    migrate::Migrator,
+    pool::PoolConnection,
+    sqlite::{
+        SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions,
+        SqliteSynchronous,
+    },
+};
+
+use super::{StoreError, StoreResult};
+
+static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
+
+/// The oldest SQLite that is safe: earlier ones can corrupt a database when its log is reset
+/// (<https://www.sqlite.org/wal.html#walresetbug>).
+const OLDEST: (u32, u32, u32) = (3, 51, 3);
+
+/// How much of the database the writer may hold in memory, in KiB.
+const WRITER_CACHE_KIB: u32 = 8 * 1024;
+
+/// How much of the database each reader may hold in memory, in KiB.
+const READER_CACHE_KIB: u32 = 2 * 1024;
+
+/// How long a step waits for its connection before the store counts as unavailable.
+const ACQUIRE: Duration = Duration::from_secs(30);
+
+#[derive(Debug, Clone)]
+pub(super) struct Database {
+    writer: SqlitePool,
+    readers: SqlitePool,
+    /// Held as long as the database is open: one process per file.
+    _lock: Arc<File>,
+}
+
+impl Database {
+    pub(super) async fn open(url: &str, readers: u32) -> StoreResult<Self> {
+        let path = path_of(url)?;
+        let lock = lock(&path)?;
+        let options = SqliteConnectOptions::new()
+            .filename(&path)
+            .create_if_missing(true)
+            .auto_vacuum(SqliteAutoVacuum::Incremental)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(Duration::from_secs(5));
+        let writer = pool(1)
+            .connect_with(cached(options.clone(), WRITER_CACHE_KIB))
+            .await
+            .map_err(open_error)?;
+        assert_version(&writer).await?;
+        MIGRATIONS
+            .run(&writer)
+            .await
+            .map_err(|error| StoreError::Open(error.to_string()))?;
+        let readers = pool(readers)
+            .connect_with(cached(options.read_only(true), READER_CACHE_KIB))
+            .await
+            .map_err(open_error)?;
+        Ok(Self {
+            writer,
+            readers,
+            _lock: Arc::new(lock),
+        })
+    }
+
+    pub(super) async fn write(&self) -> StoreResult<Transaction<'static, Sqlite>> {
+        Ok(self.writer.begin_with("BEGIN IMMEDIATE").await?)
+    }
+
+    pub(super) async fn snapshot(&self) -> StoreResult<Transaction<'static, Sqlite>> {
+        Ok(self.readers.begin().await?)
+    }
+
+    pub(super) async fn read(&self) -> StoreResult<PoolConnection<Sqlite>> {
+        Ok(self.readers.acquire().await?)
+    }
+
+    pub(super) async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+}
+
+fn path_of(url: &str) -> StoreResult<PathBuf> {
+    match url.strip_prefix("sqlite://") {
+        Some(path) if !path.is_empty() => Ok(PathBuf::from(path)),
+        _ => Err(StoreError::Open(format!(
+            "{url:?} names no SQLite file; write it like sqlite://data/riposte.db"
+        ))),
+    }
+}
+
+/// Makes the folder and takes the lock beside the database.
+fn lock(path: &Path) -> StoreResult<File> {
+    let beside = path.with_added_extension("lock");
+    let open = || {
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            fs::create_dir_all(folder)?;
+        }
+        OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&beside)
+    };
+    let file = open().map_err(|error| StoreError::Open(format!("{}: {error}", beside.display())))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StoreError::InUse(path.display().to_string())),
+        Err(TryLockError::Error(error)) => {
+            Err(StoreError::Open(format!("{}: {error}", beside.display())))
+        }
+    }
+}
+
+fn pool(connections: u32) -> SqlitePoolOptions {
+    SqlitePoolOptions::new()
+        .min_connections(connections)
+        .max_connections(connections)
+        .acquire_timeout(ACQUIRE)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .test_before_acquire(false)
+}
+
+fn cached(options: SqliteConnectOptions, kib: u32) -> SqliteConnectOptions {
+    // SQLite takes a negative number as KiB, a positive one as pages.
+    options.pragma("cache_size", format!("-{kib}"))
+}
+
+async fn assert_version(writer: &SqlitePool) -> StoreResult<()> {
+    let version: String = sqlx::query_scalar("SELECT sqlite_version()")
+        .fetch_one(writer)
+        .await?;
+    let mut numbers = version.split('.').map(|number| number.parse().unwrap_or(0));
+    let mut next = || numbers.next().unwrap_or(0);
+    let found = (next(), next(), next());
+    if found >= OLDEST {
+        return Ok(());
+    }
+    let (major, minor, patch) = OLDEST;
+    Err(StoreError::Open(format!(
+        "this program is linked with SQLite {version}; it needs {major}.{minor}.{patch} or later"
+    )))
+}
+
+fn open_error(error: sqlx::Error) -> StoreError {
+    StoreError::Open(error.to_string())
+}
