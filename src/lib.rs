@@ -5,5 +5,7 @@
 
 pub mod clock;
 pub mod domain;
+pub mod engine;
 pub mod net;
+pub mod rules;
 pub mod store;

@@ -9,7 +9,7 @@ use crate::{
         ids::{Ids, NodeId},
         retry::RetryPolicy,
     },
-    net::Sender,
+    net::sender::Sender,
     store::Store,
 };
 
