@@ -4,4 +4,5 @@
 //! webhooks, with retries, dead letters and a log that explains everything.
 
 pub mod clock;
+pub mod config;
 pub mod domain;

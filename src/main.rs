@@ -1,1 +1,3 @@
+//! The program: it parses its arguments and runs one command.
+
 fn main() {}
