@@ -3,6 +3,9 @@
 //! Services send events, users say what shall happen then, and Riposte delivers it as signed
 //! webhooks, with retries, dead letters and a log that explains everything.
 
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod domain;
+pub mod keyfile;
+pub mod telemetry;
