@@ -6,6 +6,7 @@ mod client;
 mod options;
 mod send;
 mod serve;
+mod verify;
 
 use std::{
     io::{self, Write},
@@ -42,6 +43,7 @@ pub struct Cli {
 enum Command {
     Serve(serve::ServeArgs),
     Send(send::SendArgs),
+    Verify(verify::VerifyArgs),
     Check(check::CheckArgs),
 }
 
@@ -71,22 +73,19 @@ impl From<Exit> for ExitCode {
 pub enum CliError {
     /// The configuration cannot be used.
     #[error(transparent)]
-    Config(Box<ConfigError>),
+    Config(#[from] ConfigError),
     /// See [`serve::ServeError`].
     #[error(transparent)]
     Serve(#[from] serve::ServeError),
     /// See [`send::SendError`].
     #[error(transparent)]
     Send(#[from] send::SendError),
+    /// See [`verify::VerifyArgsError`].
+    #[error(transparent)]
+    Verify(#[from] verify::VerifyArgsError),
     /// What was to be shown could not be written.
     #[error("the output cannot be written: {0}")]
     Output(#[from] io::Error),
-}
-
-impl From<ConfigError> for CliError {
-    fn from(error: ConfigError) -> Self {
-        Self::Config(Box::new(error))
-    }
 }
 
 impl Cli {
@@ -117,6 +116,7 @@ impl Command {
         match self {
             Self::Serve(args) => args.run(out),
             Self::Send(args) => args.run(out),
+            Self::Verify(args) => args.run(out),
             Self::Check(args) => args.run(out),
         }
     }

@@ -88,23 +88,12 @@ pub enum ConfigError {
         problem: ValueError,
     },
     /// Two values that do not go together.
-    #[error(
-        "{origin}: {smaller} is {smaller_value}, which is more than {larger} ({larger_value}, \
-         from {larger_origin}): lower the one or raise the other"
-    )]
+    #[error("{origin}: {conflict}")]
     Conflict {
         /// Where the one is set that was set by somebody.
         origin: Origin,
-        /// The key that must not be larger than the other.
-        smaller: &'static str,
-        /// Its value.
-        smaller_value: String,
-        /// The other key.
-        larger: &'static str,
-        /// Its value.
-        larger_value: String,
-        /// Where the other one is set.
-        larger_origin: Origin,
+        /// The two.
+        conflict: Box<Conflict>,
     },
     /// The development profile on an address that others can reach.
     #[error(
@@ -118,6 +107,25 @@ pub enum ConfigError {
         /// The address.
         address: SocketAddr,
     },
+}
+
+/// Two values of which the one must not be larger than the other, but is.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "{smaller} is {smaller_value}, which is more than {larger} ({larger_value}, from \
+     {larger_origin}): lower the one or raise the other"
+)]
+pub struct Conflict {
+    /// The key that must not be larger than the other.
+    pub smaller: &'static str,
+    /// Its value.
+    pub smaller_value: String,
+    /// The other key.
+    pub larger: &'static str,
+    /// Its value.
+    pub larger_value: String,
+    /// Where the other one is set.
+    pub larger_origin: Origin,
 }
 
 /// Why a value cannot be used, and what would be right.

@@ -16,7 +16,7 @@ mod values;
 
 use std::{net::SocketAddr, path::PathBuf};
 
-pub use error::{ConfigError, Origin, ValueError};
+pub use error::{ConfigError, Conflict, Origin, ValueError};
 pub use sections::{Dedupe, Delivery, Ingest, Limits, Log, Retry, Secrets, Shutdown, Sqlite, keys};
 pub use settings::{Flag, Key, Setting, Settings, Sources};
 pub use types::{Database, LogFilter, LogFormat, SecretText};

@@ -128,7 +128,7 @@ section! {
         /// How long the connection may take.
         connect_timeout: Duration = "5s", duration(Duration::from_millis(50)..=MINUTE);
         /// How many requests an endpoint gets at one time, if it does not say so itself.
-        concurrency: usize = 16, whole(1..=1_024);
+        concurrency: u32 = 16, whole(1..=1_024);
         /// How often the store is asked for what is due, besides the wake-ups.
         poll_interval: Duration = "1s", duration(10 * MILLISECOND..=MINUTE);
         /// The longest wait that a receiver's `Retry-After` can ask for.

@@ -6,7 +6,7 @@ use toml::Value;
 
 use super::{
     environment,
-    error::{ConfigError, Origin, ValueError},
+    error::{ConfigError, Conflict, Origin, ValueError},
     file, sections,
     types::describe,
 };
@@ -162,13 +162,16 @@ impl Settings {
             Origin::Default => self.origin(larger),
             given => given,
         };
-        ConfigError::Conflict {
-            origin,
+        let conflict = Conflict {
             smaller,
             smaller_value: shown(smaller),
             larger,
             larger_value: shown(larger),
             larger_origin: self.origin(larger),
+        };
+        ConfigError::Conflict {
+            origin,
+            conflict: Box::new(conflict),
         }
     }
 

@@ -28,7 +28,7 @@ pub(super) fn parse(text: &str) -> Option<u64> {
 pub(super) fn format(bytes: &u64) -> String {
     let unit = UNITS
         .iter()
-        .find(|(_, factor)| *bytes > 0 && bytes % factor == 0);
+        .find(|(_, factor)| *bytes > 0 && bytes.is_multiple_of(*factor));
     let (name, factor) = unit.unwrap_or(&("B", 1));
     format!("{} {name}", bytes / factor)
 }

@@ -59,6 +59,7 @@ fn without_any_source_the_defaults_hold() {
     let config = case("").accepted();
     assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
     assert_eq!(config.database, Database::Sqlite("data/riposte.db".into()));
+    assert_eq!(config.database.to_string(), "sqlite://data/riposte.db");
     assert_eq!(config.operator_key_file(), Path::new("data/operator.key"));
     assert_eq!(config.secrets_key_file(), Path::new("data/secrets.key"));
     assert_eq!(config.operator_key, None);

@@ -25,6 +25,14 @@ impl Database {
     }
 }
 
+/// Written as the URL that names it.
+impl fmt::Display for Database {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self::Sqlite(file) = self;
+        write!(formatter, "sqlite://{}", file.display())
+    }
+}
+
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {

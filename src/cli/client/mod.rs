@@ -1,24 +1,23 @@
 //! The gateway as commands see it: a small REST client with a key. It is the one place where a
 //! command opens a connection; webhooks never leave through it.
 
-use std::{path::Path, time::Duration};
+mod error;
+mod http;
+mod key;
+
+use std::time::Duration;
 
 use reqwest::{
     Response, StatusCode,
     header::{CONTENT_TYPE, RETRY_AFTER},
-    redirect,
 };
 use serde_json::Value;
 use url::Url;
 
-use crate::{
-    clock::Clock,
-    config::SecretText,
-    keyfile::{self, KeyFileError},
-};
+use crate::clock::Clock;
 
-/// Where `riposte serve` keeps the operator's key unless it is told otherwise.
-const DEFAULT_KEY_FILE: &str = "data/operator.key";
+pub use error::ClientError;
+pub use key::Key;
 
 /// The header by which an operator's key names a project.
 const PROJECT_HEADER: &str = "riposte-project";
@@ -37,98 +36,6 @@ const MAX_WAIT: Duration = Duration::from_secs(30);
 
 /// The most bytes of an answer that are read.
 const MAX_ANSWER: usize = 16 << 20;
-
-/// Why the gateway could not be asked.
-#[derive(Debug, thiserror::Error)]
-pub enum ClientError {
-    /// There is no key.
-    #[error(
-        "no API key: set RIPOSTE_KEY, pass --key, or run this where {DEFAULT_KEY_FILE} is \
-         (`riposte serve` makes that file at its first start)"
-    )]
-    NoKey,
-    /// See [`KeyFileError`].
-    #[error(transparent)]
-    KeyFile(#[from] KeyFileError),
-    /// The key or the project cannot stand in a header.
-    #[error("the {0} holds characters that an HTTP header cannot carry: was it copied whole?")]
-    Header(&'static str),
-    /// The URL is not one of a gateway.
-    #[error("{0} is not the URL of a gateway: write it like http://127.0.0.1:8080")]
-    Url(String),
-    /// The client could not be set up.
-    #[error("HTTP cannot be set up: {0}")]
-    Setup(reqwest::Error),
-    /// Nothing answers there.
-    #[error(
-        "no gateway answers at {url} ({reason}): start one with `riposte serve --dev`, or name \
-         another one with --url"
-    )]
-    Unreachable {
-        /// Where it was looked for.
-        url: String,
-        /// What happened.
-        reason: String,
-    },
-    /// It does not know the key.
-    #[error("the gateway at {url} does not accept the key from {key_from}: {detail}")]
-    Key {
-        /// The gateway.
-        url: String,
-        /// Where the key was taken from.
-        key_from: &'static str,
-        /// What the gateway says.
-        detail: String,
-    },
-    /// It has no room for more, and still had none when it was asked again.
-    #[error("the gateway at {url} cannot take more now, try again later: {detail}")]
-    Busy {
-        /// The gateway.
-        url: String,
-        /// What the gateway says.
-        detail: String,
-    },
-    /// What came back is not what a gateway answers.
-    #[error("what answers at {url} is no Riposte gateway: {reason}")]
-    Foreign {
-        /// Where it is.
-        url: String,
-        /// What it did.
-        reason: String,
-    },
-}
-
-/// An API key, and where it comes from.
-#[derive(Debug, Clone)]
-pub struct Key {
-    text: SecretText,
-    from: &'static str,
-}
-
-impl Key {
-    /// The key that was given, else the one in the file of the gateway that runs here.
-    ///
-    /// # Errors
-    /// If there is neither, or the file cannot be used.
-    pub fn find(given: Option<SecretText>) -> Result<Self, ClientError> {
-        if let Some(text) = given {
-            return Ok(Self {
-                text,
-                from: "--key or RIPOSTE_KEY",
-            });
-        }
-        let text = keyfile::read(Path::new(DEFAULT_KEY_FILE))?.ok_or(ClientError::NoKey)?;
-        Ok(Self {
-            text,
-            from: DEFAULT_KEY_FILE,
-        })
-    }
-
-    /// Whether it is the operator's for sure: then a project must be named.
-    pub fn is_operators(&self) -> bool {
-        self.from == DEFAULT_KEY_FILE
-    }
-}
 
 /// What the gateway answered: JSON, whatever the status.
 #[derive(Debug, Clone, PartialEq)]
@@ -177,7 +84,7 @@ impl Gateway {
             .ok()
             .filter(|url| matches!(url.scheme(), "http" | "https"));
         let url = parsed.ok_or_else(|| ClientError::Url(url.to_owned()))?;
-        let http = http_client().map_err(ClientError::Setup)?;
+        let http = http::client().map_err(ClientError::Setup)?;
         Ok(Self {
             http,
             url,
@@ -275,36 +182,6 @@ impl Gateway {
     }
 }
 
-/// A client for one's own gateway: no proxy of the environment, no redirects, no retries of its
-/// own. Where the machine has no certificate store, the one of Mozilla that is built in serves.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "it speaks to the gateway, whose address the user names; webhooks leave through net"
-)]
-fn http_client() -> Result<reqwest::Client, reqwest::Error> {
-    let builder = || {
-        reqwest::Client::builder()
-            .user_agent(concat!("riposte/", env!("CARGO_PKG_VERSION")))
-            .no_proxy()
-            .redirect(redirect::Policy::none())
-            .referer(false)
-            .retry(reqwest::retry::never())
-            .connect_timeout(Duration::from_secs(5))
-            .timeout(Duration::from_secs(60))
-    };
-    builder()
-        .build()
-        .or_else(|_| builder().tls_backend_preconfigured(built_in_tls()).build())
-}
-
-fn built_in_tls() -> rustls::ClientConfig {
-    let mut roots = rustls::RootCertStore::empty();
-    roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-    rustls::ClientConfig::builder()
-        .with_root_certificates(roots)
-        .with_no_client_auth()
-}
-
 /// How long the gateway asks to wait; none if it does not.
 fn wait_of(response: &Response) -> Option<Duration> {
     if !BUSY.contains(&response.status()) {
@@ -326,3 +203,6 @@ fn root_cause(error: &reqwest::Error) -> String {
     }
     cause.to_string()
 }
+
+#[cfg(test)]
+mod tests;
