@@ -1,5 +1,6 @@
 //! `riposte send`: sends one event, or a file of them, and shows what became of each.
 
+mod batches;
 mod events;
 mod report;
 
@@ -12,7 +13,8 @@ use std::{
 use clap::Args;
 
 use self::{
-    events::{Batches, Defaults, EventError, WireEvent},
+    batches::Batches,
+    events::{Defaults, EventError, WireEvent},
     report::Report,
 };
 use super::{
