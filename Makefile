@@ -1,0 +1,40 @@
+# Everything that a developer does here. `make run` and `make test` need Rust, Node and git, nothing else.
+
+PY_CLIENTS := target/clients/py/.ready
+JS_CLIENTS := tests/clients/js/node_modules/.package-lock.json
+ROUNDS ?= 20
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint fmt crash clients deny
+
+help: ## Show what there is to make.
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
+
+run: ## Build and serve on 127.0.0.1:8080 in the development profile, with its data below data/.
+	cargo run --release --locked -- serve --dev
+
+test: clients ## Run every test.
+	cargo test --locked
+
+lint: ## Check the formatting and the code; every warning is an error.
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+
+fmt: ## Format the code.
+	cargo fmt
+
+crash: ## Kill the gateway ROUNDS times while events stream in, and count what is left.
+	CRASH_ROUNDS=$(ROUNDS) cargo test --locked --test it crash -- --nocapture
+
+clients: $(PY_CLIENTS) $(JS_CLIENTS) ## Install the public clients that the tests use.
+
+deny: ## Check licences, duplicates and sources of the dependencies; needs cargo-deny.
+	cargo deny check licenses bans sources
+
+$(PY_CLIENTS): tests/clients/requirements.txt scripts/python-clients
+	scripts/python-clients $(@D) $<
+	@touch $@
+
+$(JS_CLIENTS): tests/clients/js/package-lock.json
+	npm --prefix tests/clients/js ci
+	@touch $@

@@ -1,0 +1,224 @@
+//! `riposte check`: shows the configuration that counts, and where each value comes from.
+
+use std::io::Write;
+
+use clap::Args;
+use comfy_table::{Table, presets::NOTHING};
+use serde_json::{Value, json};
+
+use super::{CliError, Exit, options::ConfigOptions};
+use crate::config::{Config, Origin, Setting, Settings, Sources};
+
+const AFTER_HELP: &str = "\
+Examples:
+  riposte check                                  what `riposte serve` would run with here
+  riposte check --config /etc/riposte.toml       a file before it is put to use
+  RIPOSTE_LISTEN=0.0.0.0:80 riposte check --json
+
+Exit codes: 0 the configuration is good, 2 it is not; the error names file, line and key.";
+
+/// Check the configuration and show where each value comes from.
+///
+/// Reads the built-in defaults, the configuration file, the environment (RIPOSTE_*) and the flags
+/// as `riposte serve` would, and shows each key with the value that counts. Secrets are not shown.
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
+pub struct CheckArgs {
+    #[command(flatten)]
+    options: ConfigOptions,
+    /// Print JSON instead of a table
+    #[arg(long)]
+    json: bool,
+}
+
+impl CheckArgs {
+    /// Checks and shows.
+    ///
+    /// # Errors
+    /// The first thing that is wrong with the configuration.
+    pub fn run(self, out: &mut dyn Write) -> Result<Exit, CliError> {
+        show(&self.options.sources(), self.json, out)
+    }
+}
+
+fn show(sources: &Sources, as_json: bool, out: &mut dyn Write) -> Result<Exit, CliError> {
+    let settings = Settings::load(sources)?;
+    let config = Config::from_settings(&settings)?;
+    if as_json {
+        let all: Vec<Value> = settings
+            .iter()
+            .map(|setting| to_json(setting, &config))
+            .collect();
+        writeln!(out, "{:#}", json!({"dev": config.dev, "settings": all}))?;
+    } else {
+        writeln!(out, "{}", table(&settings, &config).trim_fmt())?;
+    }
+    Ok(Exit::Success)
+}
+
+fn table(settings: &Settings, config: &Config) -> Table {
+    let mut table = Table::new();
+    table
+        .load_style(NOTHING)
+        .set_header(["KEY", "VALUE", "FROM"]);
+    for setting in settings.iter() {
+        table.add_row([
+            setting.key.path.to_owned(),
+            shown(setting, config),
+            setting.origin.to_string(),
+        ]);
+    }
+    table
+}
+
+/// The value for a reader: as it would stand in the file, but for secrets.
+fn shown(setting: &Setting, config: &Config) -> String {
+    match (&setting.value, setting.key.is_secret()) {
+        (Some(_), true) => "(hidden)".to_owned(),
+        (Some(value), false) => value.to_string(),
+        (None, _) => format!(
+            "(in {}, made at the first start)",
+            key_file(setting, config)
+        ),
+    }
+}
+
+fn to_json(setting: &Setting, config: &Config) -> Value {
+    let mut object = json!({
+        "key": setting.key.path,
+        "variable": setting.key.variable(),
+        "from": origin(&setting.origin),
+    });
+    match (&setting.value, setting.key.is_secret()) {
+        (Some(_), true) => object["hidden"] = json!(true),
+        (Some(value), false) => object["value"] = json!(value),
+        (None, _) => object["key_file"] = json!(key_file(setting, config)),
+    }
+    object
+}
+
+fn origin(origin: &Origin) -> Value {
+    match origin {
+        Origin::Default => json!({"layer": "default"}),
+        Origin::File { path, line } => json!({"layer": "file", "file": path, "line": line}),
+        Origin::Environment(name) => json!({"layer": "environment", "variable": name}),
+        Origin::Flag(name) => json!({"layer": "flag", "flag": name}),
+    }
+}
+
+/// The file that keeps a key which is not configured.
+fn key_file(setting: &Setting, config: &Config) -> String {
+    let file = match setting.key.path {
+        "operator_key" => config.operator_key_file(),
+        _ => config.secrets_key_file(),
+    };
+    file.display().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::config::{Flag, keys};
+
+    fn sources(directory: &TempDir, text: &str) -> Sources {
+        let file = directory.path().join("riposte.toml");
+        fs::write(&file, text).expect("the file is written");
+        Sources {
+            file: Some(file),
+            environment: vec![("RIPOSTE_LOG__LEVEL".into(), "debug".into())],
+            flags: vec![Flag {
+                name: "--listen",
+                key: "listen",
+                value: "127.0.0.1:0".to_owned(),
+            }],
+            dev: false,
+        }
+    }
+
+    fn output(text: &str, as_json: bool) -> String {
+        let directory = TempDir::new().expect("a temporary directory");
+        let mut out = Vec::new();
+        let exit =
+            show(&sources(&directory, text), as_json, &mut out).expect("a good configuration");
+        assert_eq!(exit, Exit::Success);
+        let shown = String::from_utf8(out).expect("UTF-8");
+        shown.replace(&directory.path().display().to_string(), "DIR")
+    }
+
+    const FILE: &str =
+        "operator_key = \"rp_hush\"\n[delivery]\nallow_networks = [\"10.0.0.0/8\"]\n";
+
+    #[test]
+    fn the_table_shows_every_key_with_its_value_and_origin_and_no_secret() {
+        let shown = output(FILE, false);
+        for key in keys() {
+            assert!(
+                shown.lines().any(|line| line.trim().starts_with(key.path)),
+                "{}",
+                key.path
+            );
+        }
+        let row = |key: &str| {
+            let row = shown
+                .lines()
+                .find(|line| line.trim().starts_with(key))
+                .expect(key);
+            row.split_whitespace().collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(row("listen"), "listen \"127.0.0.1:0\" --listen");
+        assert_eq!(row("log.level"), "log.level \"debug\" RIPOSTE_LOG__LEVEL");
+        assert_eq!(
+            row("operator_key"),
+            "operator_key (hidden) DIR/riposte.toml:1"
+        );
+        assert_eq!(
+            row("secrets_key"),
+            "secrets_key (in data/secrets.key, made at the first start) default"
+        );
+        assert_eq!(
+            row("delivery.allow_networks"),
+            "delivery.allow_networks [\"10.0.0.0/8\"] DIR/riposte.toml:3"
+        );
+        assert!(!shown.contains("hush"));
+    }
+
+    #[test]
+    fn the_json_has_the_same_in_types() {
+        let shown = output(FILE, true);
+        assert!(!shown.contains("hush"));
+        let document: Value = serde_json::from_str(&shown).expect("JSON");
+        let find = |key: &str| {
+            let all = document["settings"].as_array().expect("a list");
+            all.iter()
+                .find(|setting| setting["key"] == key)
+                .expect(key)
+                .clone()
+        };
+        assert_eq!(find("sqlite.readers")["value"], 4);
+        assert_eq!(find("sqlite.readers")["from"], json!({"layer": "default"}));
+        assert_eq!(find("operator_key")["hidden"], true);
+        assert_eq!(find("secrets_key")["key_file"], "data/secrets.key");
+        assert_eq!(
+            find("delivery.allow_networks")["from"],
+            json!({"layer": "file", "file": "DIR/riposte.toml", "line": 3})
+        );
+        assert_eq!(find("listen")["variable"], "RIPOSTE_LISTEN");
+    }
+
+    #[test]
+    fn a_bad_configuration_is_an_error_with_its_place() {
+        let directory = TempDir::new().expect("a temporary directory");
+        let bad = sources(&directory, "\nlimits.batch_events = 0\n");
+        let error = show(&bad, false, &mut Vec::new())
+            .expect_err("refused")
+            .to_string();
+        assert!(
+            error.contains("riposte.toml:2: limits.batch_events: 0 is out of range"),
+            "{error}"
+        );
+    }
+}

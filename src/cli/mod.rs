@@ -1,0 +1,148 @@
+//! The command line: a file per command. A command takes its arguments and a writer, and answers
+//! with an [`Exit`] or with an error that says what to do.
+
+mod check;
+mod client;
+mod options;
+mod send;
+mod serve;
+mod verify;
+
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
+
+use clap::{Parser, Subcommand};
+
+use crate::config::ConfigError;
+
+const AFTER_HELP: &str = "\
+First steps:
+  riposte serve --dev              start a gateway on this machine; it shows what to try first
+  riposte send site.deployed --data '{\"site\": 7}'
+  riposte check                    show the configuration and where each value comes from
+
+Exit codes:
+  0  it worked
+  1  the answer is no: an event was refused, nothing matched, a signature is not right
+  2  it could not be done: bad arguments, a bad configuration, no gateway; the error says what to do";
+
+/// The outbound reaction gateway of event-driven platforms.
+///
+/// Services send events, users say which webhooks they want for which events, and Riposte delivers
+/// them: signed, retried, and with a log that explains everything.
+#[derive(Debug, Parser)]
+#[command(version, after_help = AFTER_HELP, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Serve(serve::ServeArgs),
+    Send(send::SendArgs),
+    Verify(verify::VerifyArgs),
+    Check(check::CheckArgs),
+}
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// It worked.
+    Success,
+    /// It was done, and the answer is no.
+    No,
+    /// It could not be done.
+    Unusable,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        match exit {
+            Exit::Success => Self::SUCCESS,
+            Exit::No => Self::from(1),
+            Exit::Unusable => Self::from(2),
+        }
+    }
+}
+
+/// Why a command could not be done.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// The configuration cannot be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// See [`serve::ServeError`].
+    #[error(transparent)]
+    Serve(#[from] serve::ServeError),
+    /// See [`send::SendError`].
+    #[error(transparent)]
+    Send(#[from] send::SendError),
+    /// See [`verify::VerifyArgsError`].
+    #[error(transparent)]
+    Verify(#[from] verify::VerifyArgsError),
+    /// What was to be shown could not be written.
+    #[error("the output cannot be written: {0}")]
+    Output(#[from] io::Error),
+}
+
+impl Cli {
+    /// Runs the command and reports an error, if there is one, on standard error.
+    pub fn run(self) -> ExitCode {
+        let mut out = anstream::stdout();
+        let result = self
+            .command
+            .run(&mut out)
+            .and_then(|exit| Ok(out.flush().map(|()| exit)?));
+        match result {
+            Ok(exit) => exit.into(),
+            // Whoever reads our output has seen enough: `riposte check | head` is no failure.
+            Err(CliError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
+                ExitCode::SUCCESS
+            }
+            Err(error) => {
+                // If standard error is closed too, the exit code is all that can still be said.
+                let _ = writeln!(anstream::stderr(), "error: {error}");
+                Exit::Unusable.into()
+            }
+        }
+    }
+}
+
+impl Command {
+    fn run(self, out: &mut dyn Write) -> Result<Exit, CliError> {
+        match self {
+            Self::Serve(args) => args.run(out),
+            Self::Send(args) => args.run(out),
+            Self::Verify(args) => args.run(out),
+            Self::Check(args) => args.run(out),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_teaches_with_an_example() {
+        for command in Cli::command().get_subcommands() {
+            let name = command.get_name();
+            let help = command
+                .get_after_help()
+                .map(ToString::to_string)
+                .unwrap_or_default();
+            assert!(help.contains(&format!("riposte {name}")), "{name}");
+            assert!(command.get_about().is_some(), "{name}");
+        }
+    }
+}

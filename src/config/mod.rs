@@ -1,0 +1,139 @@
+//! The configuration: every key, its default, and the checked value that the program works with.
+//!
+//! A key is given by the built-in defaults, the configuration file, the environment or a flag; the
+//! later one wins. A key that nobody knows, or a value that cannot be used, stops the start with an
+//! error that names the place. What has passed is a real value: a duration, not a text. What is
+//! done with the values is not known here.
+
+mod environment;
+mod error;
+mod file;
+mod sections;
+mod settings;
+mod size;
+mod types;
+mod values;
+
+use std::{net::SocketAddr, path::PathBuf};
+
+pub use error::{ConfigError, Conflict, Origin, ValueError};
+pub use sections::{Dedupe, Delivery, Ingest, Limits, Log, Retry, Secrets, Shutdown, Sqlite, keys};
+pub use settings::{Flag, Key, Setting, Settings, Sources};
+pub use types::{Database, LogFilter, LogFormat, SecretText};
+
+use values::{address, database, secret};
+
+/// Where the configuration file is looked for if no other is named.
+pub const DEFAULT_FILE: &str = "config/riposte.toml";
+
+/// The whole configuration, checked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// Whether this is the development profile: loopback, `localhost`, http and every port are
+    /// open to the webhooks of the project `default`, and the gateway listens on loopback only.
+    pub dev: bool,
+    /// Where the gateway listens; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Where everything is stored.
+    pub database: Database,
+    /// The operator's API key; if none is given it is kept in [`Config::operator_key_file`].
+    pub operator_key: Option<SecretText>,
+    /// The key that endpoint secrets are encrypted with; if none is given it is kept in
+    /// [`Config::secrets_key_file`].
+    pub secrets_key: Option<SecretText>,
+    /// See [`Limits`].
+    pub limits: Limits,
+    /// See [`Ingest`].
+    pub ingest: Ingest,
+    /// See [`Delivery`].
+    pub delivery: Delivery,
+    /// See [`Retry`].
+    pub retry: Retry,
+    /// See [`Secrets`].
+    pub secrets: Secrets,
+    /// See [`Dedupe`].
+    pub dedupe: Dedupe,
+    /// See [`Shutdown`].
+    pub shutdown: Shutdown,
+    /// See [`Log`].
+    pub log: Log,
+    /// See [`Sqlite`].
+    pub sqlite: Sqlite,
+}
+
+impl Config {
+    /// Gathers what `sources` say and checks it.
+    ///
+    /// # Errors
+    /// The first thing that is wrong, with its place.
+    pub fn load(sources: &Sources) -> Result<Self, ConfigError> {
+        Self::from_settings(&Settings::load(sources)?)
+    }
+
+    /// Checks what was gathered.
+    ///
+    /// # Errors
+    /// The first value that cannot be used, or two that do not go together, with its place.
+    pub fn from_settings(settings: &Settings) -> Result<Self, ConfigError> {
+        let config = Self {
+            dev: settings.dev(),
+            listen: settings.get("listen", address)?,
+            database: settings.get("database", database)?,
+            operator_key: settings.get_optional("operator_key", secret)?,
+            secrets_key: settings.get_optional("secrets_key", secret)?,
+            limits: Limits::read(settings)?,
+            ingest: Ingest::read(settings)?,
+            delivery: Delivery::read(settings)?,
+            retry: Retry::read(settings)?,
+            secrets: Secrets::read(settings)?,
+            dedupe: Dedupe::read(settings)?,
+            shutdown: Shutdown::read(settings)?,
+            log: Log::read(settings)?,
+            sqlite: Sqlite::read(settings)?,
+        };
+        config.check_together(settings)?;
+        Ok(config)
+    }
+
+    /// The file that keeps the operator's key if none is configured.
+    pub fn operator_key_file(&self) -> PathBuf {
+        self.database.directory().join("operator.key")
+    }
+
+    /// The file that keeps the key for secrets if none is configured.
+    pub fn secrets_key_file(&self) -> PathBuf {
+        self.database.directory().join("secrets.key")
+    }
+
+    /// Refuses values that are possible each for itself, but not together.
+    fn check_together(&self, settings: &Settings) -> Result<(), ConfigError> {
+        let (limits, ingest) = (&self.limits, &self.ingest);
+        let pairs = [
+            (
+                limits.event_bytes <= limits.request_bytes,
+                ["limits.event_bytes", "limits.request_bytes"],
+            ),
+            (
+                limits.request_bytes <= ingest.queue_bytes,
+                ["limits.request_bytes", "ingest.queue_bytes"],
+            ),
+            (
+                limits.batch_events <= ingest.queue_events,
+                ["limits.batch_events", "ingest.queue_events"],
+            ),
+        ];
+        if let Some((_, [smaller, larger])) = pairs.into_iter().find(|(fits, _)| !fits) {
+            return Err(settings.conflict(smaller, larger));
+        }
+        if self.dev && !self.listen.ip().is_loopback() {
+            return Err(ConfigError::OpenToOthers {
+                origin: settings.origin("listen"),
+                address: self.listen,
+            });
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;
