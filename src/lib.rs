@@ -3,6 +3,8 @@
 //! Services send events, users say what shall happen then, and Riposte delivers it as signed
 //! webhooks, with retries, dead letters and a log that explains everything.
 
+pub mod api;
+pub mod app;
 pub mod cli;
 pub mod clock;
 pub mod config;

@@ -107,8 +107,6 @@ section! {
         queue_events: usize = 10000, whole(1..=10_000_000);
         /// The most bytes of events that wait to be written.
         queue_bytes: u64 = "64 MiB", bytes(MIB..=64 * GIB);
-        /// How long a write waits for others to share its transaction.
-        linger: Duration = "2ms", duration(Duration::ZERO..=SECOND);
         /// The most events in one transaction.
         group_events: usize = 1000, whole(1..=100_000);
         /// The part of the queue that one project may fill.
@@ -123,6 +121,8 @@ section! {
         max_in_flight: usize = 1024, whole(1..=65_536);
         /// The most deliveries that an endpoint's lane holds in memory; the rest stays in the store.
         lane_buffer: usize = 128, whole(1..=100_000);
+        /// The most bytes of events that all lanes hold in memory; the rest stays in the store.
+        buffer_bytes: u64 = "64 MiB", bytes(MIB..=64 * GIB);
         /// How long an attempt may take, from the look-up of the name to the last byte.
         timeout: Duration = "15s", duration(Duration::from_millis(100)..=5 * MINUTE);
         /// How long the connection may take.
@@ -130,7 +130,7 @@ section! {
         /// How many requests an endpoint gets at one time, if it does not say so itself.
         concurrency: u32 = 16, whole(1..=1_024);
         /// How often the store is asked for what is due, besides the wake-ups.
-        poll_interval: Duration = "1s", duration(10 * MILLISECOND..=MINUTE);
+        poll_interval: Duration = "5s", duration(10 * MILLISECOND..=MINUTE);
         /// The longest wait that a receiver's `Retry-After` can ask for.
         max_retry_after: Duration = "24h", duration(Duration::ZERO..=30 * DAY);
         /// Networks that are open for every project, besides the public ones.

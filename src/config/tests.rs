@@ -65,7 +65,6 @@ fn without_any_source_the_defaults_hold() {
     assert_eq!(config.operator_key, None);
     assert_eq!(config.limits.request_bytes, 1 << 20);
     assert_eq!(config.limits.event_bytes, 256 << 10);
-    assert_eq!(config.ingest.linger, Duration::from_millis(2));
     assert_eq!(config.ingest.project_share, 0.5);
     assert_eq!(config.delivery.timeout, Duration::from_secs(15));
     assert_eq!(config.delivery.allow_networks, []);

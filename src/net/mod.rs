@@ -14,6 +14,7 @@ pub mod host;
 mod incoming;
 pub mod lookup;
 mod outgoing;
+pub mod policies;
 pub mod policy;
 pub mod refusal;
 pub mod resolver;

@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -14,6 +14,12 @@ use super::{
     host::{self, HostPattern},
 };
 use crate::domain::ids::ProjectId;
+
+/// The networks by which a machine reaches itself.
+pub const LOOPBACK_NETWORKS: [IpNet; 2] = [
+    IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::new(127, 0, 0, 0), 8)),
+    IpNet::V6(Ipv6Net::new_assert(Ipv6Addr::LOCALHOST, 128)),
+];
 
 /// What is open to the webhooks of one project beyond the public Internet, and what is closed.
 /// The default opens nothing: public addresses over https alone.

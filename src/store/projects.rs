@@ -98,6 +98,18 @@ impl Store {
         .await?;
         rows.iter().map(project).collect()
     }
+
+    /// The projects for which an operator has opened something.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn opened_projects(&self) -> StoreResult<Vec<Project>> {
+        let mut connection = self.read().await?;
+        let rows = sqlx::query("SELECT * FROM projects WHERE openings_json <> '{}'")
+            .fetch_all(&mut *connection)
+            .await?;
+        rows.iter().map(project).collect()
+    }
 }
 
 fn project(row: &SqliteRow) -> StoreResult<Project> {

@@ -1,0 +1,284 @@
+//! Wires the parts together: configuration, store, engine, API. The one place that knows them all.
+
+use std::{collections::HashMap, io, net::SocketAddr, sync::Arc, time::Duration};
+
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    api::{self, ApiSettings, ApiState},
+    clock::Clock,
+    config::{Config, SecretText},
+    domain::{
+        api_key::ApiKey,
+        chance::Chance,
+        cloudevents,
+        duration::HumanDuration,
+        ids::{Ids, ProjectId, default_project},
+        json,
+        retry::{RetryDocument, RetryError, RetryPolicy},
+        seal::{KeyError, Keyring, SealingKey},
+    },
+    engine::{Engine, EngineSettings, Surroundings},
+    keyfile::{self, KeyFileError},
+    net::{
+        host::BadHostPattern,
+        policies::Policies,
+        policy::{LOOPBACK_NETWORKS, Policy, PolicySource},
+        resolver::{BadResolverConfig, Resolve, SystemResolver},
+        sender::{HttpSender, Sender, SenderError, Timeouts},
+    },
+    store::{Store, StoreError, StoreSettings},
+};
+
+/// Why the gateway cannot start, or cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// See [`KeyFileError`].
+    #[error(transparent)]
+    KeyFile(#[from] KeyFileError),
+    /// The key for secrets at rest cannot be used.
+    #[error("secrets_key: {0}")]
+    SecretsKey(#[from] KeyError),
+    /// See [`StoreError`].
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// See [`SenderError`].
+    #[error(transparent)]
+    Sender(#[from] SenderError),
+    /// See [`BadResolverConfig`].
+    #[error(transparent)]
+    Resolver(#[from] BadResolverConfig),
+    /// A host that is to be opened is no pattern of hosts.
+    #[error("allow_hosts: {0}")]
+    Host(#[from] BadHostPattern),
+    /// The configured retry policy cannot be used.
+    #[error("retry.{0}")]
+    Retry(#[from] RetryError),
+    /// The server ended by itself.
+    #[error("the server cannot go on: {0}")]
+    Server(#[from] io::Error),
+}
+
+/// Serves on `listener` until `shutdown` ends, then finishes what is under way within the
+/// configured time.
+///
+/// # Errors
+/// [`AppError`] if the gateway cannot start, or cannot go on.
+pub async fn run(
+    config: Config,
+    listener: TcpListener,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), AppError> {
+    raise_file_limit();
+    let basics = Basics::system();
+    let store = open_store(&config, &basics.chance).await?;
+    let network = Network::open(&config, listener.local_addr()?, &store, &basics.clock).await?;
+    let surroundings = Surroundings {
+        store: store.clone(),
+        clock: basics.clock.clone(),
+        chance: basics.chance.clone(),
+        ids: Arc::clone(&basics.ids),
+        sender: network.sender,
+    };
+    let engine = Engine::start(surroundings, engine_settings(&config)?).await?;
+    let stopping = CancellationToken::new();
+    let state = ApiState {
+        settings: Arc::new(api_settings(&config)?),
+        gateway: engine.gateway(),
+        store: store.clone(),
+        policies: network.policies,
+        resolver: network.resolver,
+        clock: basics.clock.clone(),
+        ids: basics.ids,
+        chance: basics.chance,
+        stopping: stopping.clone(),
+    };
+    let served = serve(listener, state, shutdown, stopping, config.shutdown.drain).await;
+    engine.stop().await;
+    store.close().await;
+    served
+}
+
+/// Serves until `shutdown` ends and the requests under way are answered, but no longer than
+/// `drain` after it.
+async fn serve(
+    listener: TcpListener,
+    state: ApiState,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+    stopping: CancellationToken,
+    drain: Duration,
+) -> Result<(), AppError> {
+    let clock = state.clock.clone();
+    let stop = {
+        let stopping = stopping.clone();
+        async move {
+            shutdown.await;
+            stopping.cancel();
+        }
+    };
+    let server = axum::serve(listener, api::router(state)).with_graceful_shutdown(stop);
+    let overdue = async {
+        stopping.cancelled().await;
+        clock.sleep(drain).await;
+    };
+    tokio::select! {
+        served = server => Ok(served?),
+        () = overdue => Ok(()),
+    }
+}
+
+/// What everything is given: time, chance and identifiers.
+struct Basics {
+    clock: Clock,
+    chance: Chance,
+    ids: Arc<Ids>,
+}
+
+impl Basics {
+    fn system() -> Self {
+        let chance = Chance::from_system();
+        Self {
+            clock: Clock::system(),
+            ids: Arc::new(Ids::new(chance.clone())),
+            chance,
+        }
+    }
+}
+
+/// The way to receivers, and what guards it.
+struct Network {
+    policies: Arc<Policies>,
+    resolver: Arc<dyn Resolve>,
+    sender: Arc<dyn Sender>,
+}
+
+impl Network {
+    async fn open(
+        config: &Config,
+        own: SocketAddr,
+        store: &Store,
+        clock: &Clock,
+    ) -> Result<Self, AppError> {
+        let policies = Arc::new(Policies::new(base_policy(config, own)?, extras(config)));
+        for project in store.opened_projects().await? {
+            policies.set(project.id, &project.openings)?;
+        }
+        let resolver: Arc<dyn Resolve> = Arc::new(SystemResolver::new()?);
+        let timeouts = Timeouts {
+            connect: config.delivery.connect_timeout,
+        };
+        let source = Arc::clone(&policies) as Arc<dyn PolicySource>;
+        let sender = HttpSender::new(Arc::clone(&resolver), source, clock.clone(), timeouts)?;
+        Ok(Self {
+            policies,
+            resolver,
+            sender: Arc::new(sender),
+        })
+    }
+}
+
+/// What is open for all projects; the gateway never calls itself.
+fn base_policy(config: &Config, own: SocketAddr) -> Result<Policy, AppError> {
+    let delivery = &config.delivery;
+    let hosts = delivery.allow_hosts.iter().map(|host| host.parse());
+    Ok(Policy {
+        allow_networks: delivery.allow_networks.clone(),
+        allow_hosts: hosts.collect::<Result<_, _>>()?,
+        allow_http: delivery.allow_http,
+        allow_ports: delivery.allow_ports.clone(),
+        deny_networks: delivery.deny_networks.clone(),
+        own_sockets: vec![own],
+    })
+}
+
+/// The development profile opens this machine for the project `default`.
+fn extras(config: &Config) -> HashMap<ProjectId, Policy> {
+    let this_machine = Policy {
+        allow_networks: LOOPBACK_NETWORKS.to_vec(),
+        allow_http: true,
+        ..Policy::default()
+    };
+    let extra = config.dev.then(|| (default_project(), this_machine));
+    extra.into_iter().collect()
+}
+
+async fn open_store(config: &Config, chance: &Chance) -> Result<Store, AppError> {
+    let secrets_key = match &config.secrets_key {
+        Some(key) => key.clone(),
+        None => keyfile::read_or_create(&config.secrets_key_file(), || {
+            SecretText::new(SealingKey::generate(chance).expose().as_str())
+        })?,
+    };
+    let key = SealingKey::parse(secrets_key.expose())?;
+    let settings = StoreSettings {
+        url: config.database.to_string(),
+        readers: config.sqlite.readers,
+        keyring: Keyring::new(key, Vec::new()),
+        chance: chance.clone(),
+    };
+    Ok(Store::open(settings).await?)
+}
+
+/// The operator's key: the configured one, or the one in its file, which is made if there is none.
+///
+/// # Errors
+/// If the file cannot be used.
+pub fn operator_key(config: &Config) -> Result<SecretText, KeyFileError> {
+    match &config.operator_key {
+        Some(key) => Ok(key.clone()),
+        None => keyfile::read_or_create(&config.operator_key_file(), || {
+            let basics = Basics::system();
+            let id = basics.ids.next(basics.clock.now());
+            SecretText::new(ApiKey::generate(id, &basics.chance).expose().as_str())
+        }),
+    }
+}
+
+fn api_settings(config: &Config) -> Result<ApiSettings, AppError> {
+    let size = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
+    Ok(ApiSettings {
+        operator_key: operator_key(config)?,
+        request_bytes: size(config.limits.request_bytes),
+        events: cloudevents::Limits {
+            event_bytes: size(config.limits.event_bytes),
+            batch_events: config.limits.batch_events,
+            depth: json::MAX_DEPTH,
+        },
+        rotation_grace: config.secrets.rotation_grace,
+    })
+}
+
+fn engine_settings(config: &Config) -> Result<EngineSettings, RetryError> {
+    let delivery = &config.delivery;
+    let size = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
+    let schedule = config.retry.schedule.iter().copied().map(HumanDuration);
+    let retry = RetryDocument {
+        schedule: Some(schedule.collect()),
+        jitter: Some(config.retry.jitter),
+        ..RetryDocument::default()
+    };
+    Ok(EngineSettings {
+        queue_events: config.ingest.queue_events,
+        queue_bytes: size(config.ingest.queue_bytes),
+        project_share: config.ingest.project_share,
+        group_events: config.ingest.group_events,
+        max_in_flight: delivery.max_in_flight,
+        lane_buffer: delivery.lane_buffer,
+        buffer_bytes: size(delivery.buffer_bytes),
+        timeout: delivery.timeout,
+        concurrency: delivery.concurrency,
+        poll_interval: delivery.poll_interval,
+        max_retry_after: delivery.max_retry_after,
+        retry: RetryPolicy::try_from(retry)?,
+        dedupe_window: config.dedupe.window,
+        drain: config.shutdown.drain,
+    })
+}
+
+/// Lets as many connections be open as the system allows to this user.
+fn raise_file_limit() {
+    if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
+        tracing::warn!(%error, "the limit of open files could not be raised");
+    }
+}
