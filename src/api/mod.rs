@@ -1,13 +1,68 @@
-//! The REST API, version 1.
+//! The REST API, version 1: a file per resource.
+//!
+//! Handlers take a request apart, ask the store or the engine for one step of the domain, and
+//! answer. The engine is known only by its [`Gateway`](crate::engine::Gateway).
 
+pub mod auth;
+pub mod events;
+pub mod extract;
+pub mod health;
+pub mod openapi;
+pub mod page;
+pub mod problem;
 pub mod state;
 
-use axum::{Router, routing::get};
-pub use state::{ApiSettings, ApiState};
+use axum::{
+    Json, Router,
+    extract::{DefaultBodyLimit, Request},
+    http::{HeaderValue, header},
+    response::IntoResponse as _,
+    routing::get,
+};
+use tower_http::{
+    catch_panic::CatchPanicLayer, set_header::SetResponseHeaderLayer,
+};
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
 
-/// All routes.
+use self::problem::{Code, Problem};
+pub use self::state::{ApiSettings, ApiState};
+
+/// All routes, ready to serve.
 pub fn router(state: ApiState) -> Router {
-    Router::new()
-        .route("/healthz", get(async || "ok\n"))
+    let request_bytes = state.settings.request_bytes;
+    let (router, document) = describe(resources());
+    router
+        .route("/openapi.json", get(async move || Json(document)))
+        .fallback(async |request: Request| {
+            Problem::new(Code::NotFound, format!("there is nothing at {}", request.uri().path()))
+        })
+        .method_not_allowed_fallback(async || {
+            Problem::new(Code::MethodNotAllowed, "the resource has no such method")
+        })
+        .layer(CatchPanicLayer::custom(|_panic| {
+            Problem::new(Code::Internal, "the gateway failed; its log says why").into_response()
+        }))
+        .layer(SetResponseHeaderLayer::if_not_present(
+            header::X_CONTENT_TYPE_OPTIONS,
+            HeaderValue::from_static("nosniff"),
+        ))
+        .layer(DefaultBodyLimit::max(request_bytes))
         .with_state(state)
+}
+
+/// The OpenAPI document that describes [`router`].
+pub fn document() -> OpenApi {
+    describe(resources()).1
+}
+
+fn describe(resources: OpenApiRouter<ApiState>) -> (Router<ApiState>, OpenApi) {
+    let (router, paths) = resources.split_for_parts();
+    (router, openapi::complete(paths))
+}
+
+fn resources() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new()
+        .merge(events::routes())
+        .merge(health::routes())
 }

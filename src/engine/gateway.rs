@@ -95,6 +95,11 @@ pub(super) struct Parts {
 }
 
 impl Gateway {
+    /// Whether the engine still runs.
+    pub fn is_running(&self) -> bool {
+        self.parts.committer.is_running()
+    }
+
     /// Takes events of `project`, in their order. What it gives is in the same order, and comes
     /// after each event and all that it triggers is durable.
     ///

@@ -1,0 +1,158 @@
+//! Who asks: an operator, or a project by its key.
+
+use axum::{
+    extract::FromRequestParts,
+    http::{HeaderMap, header, request::Parts},
+};
+use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq as _;
+
+use super::{
+    problem::{ApiResult, Code, Problem},
+    state::ApiState,
+};
+use crate::{
+    domain::{
+        api_key::ApiKey,
+        ids::{ProjectId, default_project},
+        project::{Project, ProjectName},
+    },
+    store::StoreError,
+};
+
+/// The header by which an operator names a project.
+pub const PROJECT_HEADER: &str = "riposte-project";
+
+/// Who asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Caller {
+    /// An operator: everything is open.
+    Operator,
+    /// A project: what is its own is open.
+    Project(ProjectId),
+}
+
+impl FromRequestParts<ApiState> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> ApiResult<Self> {
+        let key = bearer(&parts.headers)?;
+        if is_same(key, state.settings.operator_key.expose()) {
+            return Ok(Self::Operator);
+        }
+        // Whether a key is malformed, unknown, expired or revoked is nobody's business.
+        let refused = || Problem::new(Code::Unauthorized, "the API key opens nothing");
+        let key = ApiKey::parse(key).map_err(|_| refused())?;
+        let record = match state.store.key(key.id()).await {
+            Err(StoreError::NotFound(_)) => return Err(refused()),
+            found => found?,
+        };
+        if !key.matches(&record.hash) || !record.is_live(state.clock.now()) {
+            return Err(refused());
+        }
+        Ok(record.project.map_or(Self::Operator, Self::Project))
+    }
+}
+
+/// An operator; others are turned away.
+#[derive(Debug, Clone, Copy)]
+pub struct Operator;
+
+impl FromRequestParts<ApiState> for Operator {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> ApiResult<Self> {
+        match Caller::from_request_parts(parts, state).await? {
+            Caller::Operator => Ok(Self),
+            Caller::Project(_) => Err(Problem::new(Code::Forbidden, "this takes an operator's key")),
+        }
+    }
+}
+
+/// The project that a request is about: that of the key, or the one that an operator names in
+/// `Riposte-Project` (by name or id); where an operator names none, it is `default`.
+#[derive(Debug, Clone)]
+pub struct InProject {
+    /// The project.
+    pub project: Project,
+    /// Who asks.
+    pub caller: Caller,
+}
+
+impl FromRequestParts<ApiState> for InProject {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> ApiResult<Self> {
+        let caller = Caller::from_request_parts(parts, state).await?;
+        let named = named_project(&parts.headers)?;
+        let project = match (caller, named) {
+            (Caller::Project(own), None) => state.store.project(own).await,
+            (Caller::Operator, None) => state.store.project(default_project()).await,
+            (_, Some(named)) => named.find(state).await,
+        };
+        let project = project.map_err(|error| match error {
+            StoreError::NotFound(_) => Problem::not_found("project"),
+            error => error.into(),
+        })?;
+        match caller {
+            Caller::Project(own) if own != project.id => Err(Problem::not_found("project")),
+            _ => Ok(Self { project, caller }),
+        }
+    }
+}
+
+/// What stands in `Riposte-Project`.
+enum Named {
+    Id(ProjectId),
+    Name(ProjectName),
+}
+
+impl Named {
+    async fn find(&self, state: &ApiState) -> Result<Project, StoreError> {
+        match self {
+            Self::Id(id) => state.store.project(*id).await,
+            Self::Name(name) => state.store.project_named(name).await,
+        }
+    }
+}
+
+fn named_project(headers: &HeaderMap) -> ApiResult<Option<Named>> {
+    let Some(value) = headers.get(PROJECT_HEADER) else {
+        return Ok(None);
+    };
+    let text = value.to_str().unwrap_or_default();
+    if let Ok(id) = text.parse() {
+        return Ok(Some(Named::Id(id)));
+    }
+    match ProjectName::parse(text) {
+        Ok(name) => Ok(Some(Named::Name(name))),
+        Err(error) => Err(Problem::new(Code::BadParameter, format!("Riposte-Project: {error}"))),
+    }
+}
+
+fn bearer(headers: &HeaderMap) -> ApiResult<&str> {
+    let missing = || {
+        Problem::new(
+            Code::Unauthorized,
+            "send an API key in a header: Authorization: Bearer rp_…",
+        )
+    };
+    let value = headers.get(header::AUTHORIZATION).ok_or_else(missing)?;
+    let (scheme, key) = value
+        .to_str()
+        .ok()
+        .and_then(|value| value.split_once(' '))
+        .ok_or_else(missing)?;
+    match scheme.eq_ignore_ascii_case("bearer") {
+        true => Ok(key.trim()),
+        false => Err(missing()),
+    }
+}
+
+/// Compares hashes, so that the time it takes tells nothing of what differs.
+fn is_same(given: &str, expected: &str) -> bool {
+    Sha256::digest(given)
+        .as_slice()
+        .ct_eq(Sha256::digest(expected).as_slice())
+        .into()
+}

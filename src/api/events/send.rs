@@ -1,0 +1,105 @@
+//! Taking events in.
+
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderMap, StatusCode},
+};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::{
+    api::{
+        auth::InProject,
+        extract::RawBody,
+        problem::{ApiResult, Code, Problem},
+        state::ApiState,
+    },
+    domain::{cloudevents, ids::EventId},
+    engine::Sent,
+};
+
+/// What became of the events of a request, in their order.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct SendResults {
+    /// One result for each event.
+    pub data: Vec<SendResult>,
+}
+
+/// What became of an event.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct SendResult {
+    /// Whether it is new.
+    pub status: SendStatus,
+    /// Its name in Riposte; for a duplicate or a conflict the name of the one that is there.
+    #[schema(value_type = String)]
+    pub id: EventId,
+}
+
+/// Whether an event is new.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SendStatus {
+    /// It is, and it is durable with all that it triggers.
+    Accepted,
+    /// The same event was taken before: nothing was triggered again.
+    Duplicate,
+    /// Another event with its source and id was taken before: this one was not taken.
+    Conflict,
+}
+
+/// Send events.
+///
+/// Takes CloudEvents 1.0 in binary, structured and batch mode, and plain JSON
+/// (`{"type": …, "data": …}`, or a list of these). The answer comes after the events and all that
+/// they trigger are durable. A batch is taken whole or refused whole as far as its form is
+/// concerned; each event then has its own result.
+#[utoipa::path(post, path = "/v1/events", tag = "events",
+    request_body(content(
+        (serde_json::Value = "application/json"),
+        (serde_json::Value = "application/cloudevents+json"),
+        (serde_json::Value = "application/cloudevents-batch+json")),
+        description = "An event, or several"),
+    responses(
+        (status = 202, description = "The events are durable.", body = SendResults),
+        (status = 400, description = "An event is not well-formed; nothing was stored.", body = Problem,
+         content_type = "application/problem+json"),
+        (status = 409, description = "The one event that was sent has the source and id of another.",
+         body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "The body or an event is too large; nothing was stored.",
+         body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "The content type is not one of these.", body = Problem,
+         content_type = "application/problem+json"),
+        (status = 429, description = "The project sends more than its share.", body = Problem,
+         content_type = "application/problem+json"),
+        (status = 503, description = "The gateway cannot take events now.", body = Problem,
+         content_type = "application/problem+json")))]
+pub async fn send(
+    State(state): State<ApiState>,
+    InProject { project, .. }: InProject,
+    headers: HeaderMap,
+    RawBody(body): RawBody,
+) -> ApiResult<(StatusCode, Json<SendResults>)> {
+    if state.stopping.is_cancelled() {
+        return Err(Problem::new(Code::Unavailable, "the gateway is stopping"));
+    }
+    let decoded = cloudevents::decode(&headers, body, &state.settings.events)?;
+    let sent = state.gateway.accept(&project, decoded.drafts).await?;
+    if let ([Sent::Conflict(id)], false) = (sent.as_slice(), decoded.batch) {
+        return Err(Problem::new(
+            Code::EventConflict,
+            format!("another event with this source and id was taken before, as {id}"),
+        ));
+    }
+    let data = sent.into_iter().map(result).collect();
+    Ok((StatusCode::ACCEPTED, Json(SendResults { data })))
+}
+
+fn result(sent: Sent) -> SendResult {
+    let (status, id) = match sent {
+        Sent::Accepted(id) => (SendStatus::Accepted, id),
+        Sent::Duplicate(id) => (SendStatus::Duplicate, id),
+        Sent::Conflict(id) => (SendStatus::Conflict, id),
+    };
+    SendResult { status, id }
+}

@@ -1,0 +1,238 @@
+//! Errors as users see them: RFC 9457 `application/problem+json` with a stable code.
+//!
+//! What only the log may see (what a database said, say) is logged where it is turned into a
+//! problem, and goes no further.
+
+use std::time::Duration;
+
+use axum::{
+    Json,
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::{
+    domain::cloudevents::{DecodeClass, DecodeError},
+    engine::{AcceptError, Overload},
+    store::StoreError,
+};
+
+macro_rules! codes {
+    ($($(#[doc = $doc:literal])* $variant:ident = $name:literal, $status:ident;)*) => {
+        /// Every error that the API answers with. The name is stable; `docs/api-errors.md` explains
+        /// each.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+        pub enum Code {$(
+            $(#[doc = $doc])*
+            #[serde(rename = $name)]
+            $variant,
+        )*}
+
+        impl Code {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
+            /// The stable name.
+            pub const fn as_str(self) -> &'static str {
+                match self {$(Self::$variant => $name,)*}
+            }
+
+            /// The HTTP status.
+            pub const fn status(self) -> StatusCode {
+                match self {$(Self::$variant => StatusCode::$status,)*}
+            }
+
+            /// What it means, in a sentence.
+            pub const fn title(self) -> &'static str {
+                match self {$(Self::$variant => concat!($($doc),*).trim_ascii(),)*}
+            }
+        }
+    };
+}
+
+codes! {
+    /// The request has no API key, or one that opens nothing.
+    Unauthorized = "unauthorized", UNAUTHORIZED;
+    /// The API key does not open this.
+    Forbidden = "forbidden", FORBIDDEN;
+    /// There is no such thing, or it belongs to another project.
+    NotFound = "not_found", NOT_FOUND;
+    /// The resource has no such method.
+    MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED;
+    /// A part of the query string or of the path cannot be used.
+    BadParameter = "bad_parameter", BAD_REQUEST;
+    /// The body is not what it should be.
+    BadBody = "bad_body", BAD_REQUEST;
+    /// An event is not well-formed.
+    BadEvent = "bad_event", BAD_REQUEST;
+    /// The content type is not one that is read here.
+    UnsupportedMediaType = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE;
+    /// The body, or an event in it, is larger than what is taken.
+    TooLarge = "too_large", PAYLOAD_TOO_LARGE;
+    /// A value is not one that can be used.
+    Invalid = "invalid", UNPROCESSABLE_ENTITY;
+    /// The URL is one to which webhooks may not go.
+    UrlRefused = "url_refused", UNPROCESSABLE_ENTITY;
+    /// There is another event with this source and id.
+    EventConflict = "event_conflict", CONFLICT;
+    /// There is one of that name already.
+    AlreadyExists = "already_exists", CONFLICT;
+    /// The state that it is in does not allow this.
+    WrongState = "wrong_state", CONFLICT;
+    /// The project has its share of what the gateway can write: come back later.
+    TooManyRequests = "too_many_requests", TOO_MANY_REQUESTS;
+    /// The gateway has more than it can write: come back later.
+    Overloaded = "overloaded", SERVICE_UNAVAILABLE;
+    /// The store does not answer, or the gateway is stopping: come back later.
+    Unavailable = "unavailable", SERVICE_UNAVAILABLE;
+    /// The gateway failed; its log says why.
+    Internal = "internal", INTERNAL_SERVER_ERROR;
+}
+
+/// How long a producer that is turned away is asked to stay away.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// An error as it is answered.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Problem {
+    /// A URI that names the code: `urn:riposte:problem:` and the code.
+    #[serde(rename = "type")]
+    pub uri: String,
+    /// The code's sentence.
+    pub title: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// The stable name of the error.
+    pub code: Code,
+    /// What is wrong with this request.
+    pub detail: String,
+    /// The places in the body that are wrong.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<Place>,
+}
+
+/// A place in the body, and what is wrong there.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Place {
+    /// The JSON Pointer (RFC 6901) to the place; empty for the body as a whole. For events in
+    /// binary mode the name of a header.
+    pub pointer: String,
+    /// What is wrong, and what would be right.
+    pub detail: String,
+}
+
+/// What handlers give.
+pub type ApiResult<T> = Result<T, Problem>;
+
+impl Problem {
+    /// An error with `code`; `detail` says what is wrong with this request.
+    pub fn new(code: Code, detail: impl Into<String>) -> Self {
+        Self {
+            uri: format!("urn:riposte:problem:{}", code.as_str()),
+            title: code.title().to_owned(),
+            status: code.status().as_u16(),
+            code,
+            detail: detail.into(),
+            errors: Vec::new(),
+        }
+    }
+
+    /// The same, at a place in the body.
+    pub fn at(code: Code, pointer: impl Into<String>, detail: impl Into<String>) -> Self {
+        let detail = detail.into();
+        let place = Place {
+            pointer: pointer.into(),
+            detail: detail.clone(),
+        };
+        Self {
+            errors: vec![place],
+            ..Self::new(code, detail)
+        }
+    }
+
+    /// A value at `pointer` that cannot be used.
+    pub fn invalid(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self::at(Code::Invalid, pointer, detail)
+    }
+
+    /// There is no such thing, or it belongs to another project: nobody can tell which.
+    pub fn not_found(what: &str) -> Self {
+        Self::new(Code::NotFound, format!("there is no such {what}"))
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = self.code.status();
+        let mut response = (status, Json(&self)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
+        if matches!(self.code, Code::TooManyRequests | Code::Overloaded | Code::Unavailable) {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER.as_secs()));
+        }
+        if self.code == Code::Unauthorized {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        match &error {
+            StoreError::NotFound(what) => Self::not_found(what),
+            StoreError::Exists(_) => Self::new(Code::AlreadyExists, error.to_string()),
+            StoreError::UnknownEndpoint(index) => Self::invalid(
+                format!("/reactions/{index}/webhook/endpoint"),
+                "the project has no such endpoint",
+            ),
+            error if error.is_transient() => {
+                tracing::error!(%error, "the store is unavailable");
+                Self::new(Code::Unavailable, "the store does not answer; come back later")
+            }
+            error => {
+                tracing::error!(%error, "a request failed");
+                Self::new(Code::Internal, "the gateway failed; its log says why")
+            }
+        }
+    }
+}
+
+impl From<AcceptError> for Problem {
+    fn from(error: AcceptError) -> Self {
+        match error {
+            AcceptError::Overloaded(Overload::Project) => Self::new(
+                Code::TooManyRequests,
+                "the project has its share of the events that can wait to be written; come back later",
+            ),
+            AcceptError::Overloaded(Overload::Gateway) => Self::new(
+                Code::Overloaded,
+                "there are as many events waiting to be written as there can be; come back later",
+            ),
+            AcceptError::Unavailable => Self::new(
+                Code::Unavailable,
+                "the events may not have been stored; send them again, with the same ids",
+            ),
+            AcceptError::Refused(error) => {
+                tracing::error!(%error, "an event was refused by the store");
+                Self::new(Code::Internal, "the gateway failed; its log says why")
+            }
+        }
+    }
+}
+
+impl From<DecodeError> for Problem {
+    fn from(error: DecodeError) -> Self {
+        let code = match error.kind.class() {
+            DecodeClass::Malformed => Code::BadEvent,
+            DecodeClass::TooLarge => Code::TooLarge,
+            DecodeClass::UnsupportedMediaType => Code::UnsupportedMediaType,
+        };
+        Self::at(code, error.pointer.clone(), error.reason.clone())
+    }
+}
