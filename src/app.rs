@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     api::{self, ApiSettings, ApiState},
     clock::Clock,
-    config::{Config, SecretText},
+    config::Config,
     domain::{
         api_key::ApiKey,
         chance::Chance,
@@ -17,10 +17,10 @@ use crate::{
         ids::{Ids, ProjectId, default_project},
         json,
         retry::{RetryDocument, RetryError, RetryPolicy},
-        seal::{KeyError, Keyring, SealingKey},
+        seal::{Keyring, SealingKey},
     },
     engine::{Engine, EngineSettings, Surroundings},
-    keyfile::{self, KeyFileError},
+    keys::{Keys, KeysError},
     net::{
         host::BadHostPattern,
         policies::Policies,
@@ -28,18 +28,15 @@ use crate::{
         resolver::{BadResolverConfig, Resolve, SystemResolver},
         sender::{HttpSender, Sender, SenderError, Timeouts},
     },
-    store::{Store, StoreError, StoreSettings},
+    store::{Store, StoreError, StoreResult, StoreSettings},
 };
 
 /// Why the gateway cannot start, or cannot go on.
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {
-    /// See [`KeyFileError`].
+    /// See [`KeysError`].
     #[error(transparent)]
-    KeyFile(#[from] KeyFileError),
-    /// The key for secrets at rest cannot be used.
-    #[error("secrets_key: {0}")]
-    SecretsKey(#[from] KeyError),
+    Keys(#[from] KeysError),
     /// See [`StoreError`].
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -60,8 +57,7 @@ pub enum AppError {
     Server(#[from] io::Error),
 }
 
-/// Serves on `listener` until `shutdown` ends, then finishes what is under way within the
-/// configured time.
+/// Starts the gateway and serves on `listener` until `shutdown` ends; see [`App::serve`].
 ///
 /// # Errors
 /// [`AppError`] if the gateway cannot start, or cannot go on.
@@ -70,46 +66,82 @@ pub async fn run(
     listener: TcpListener,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), AppError> {
-    raise_file_limit();
-    let basics = Basics::system();
-    let store = open_store(&config, &basics.chance).await?;
-    let network = Network::open(&config, listener.local_addr()?, &store, &basics.clock).await?;
-    let surroundings = Surroundings {
-        store: store.clone(),
-        clock: basics.clock.clone(),
-        chance: basics.chance.clone(),
-        ids: Arc::clone(&basics.ids),
-        sender: network.sender,
-    };
-    let engine = Engine::start(surroundings, engine_settings(&config)?).await?;
-    let stopping = CancellationToken::new();
-    let state = ApiState {
-        settings: Arc::new(api_settings(&config)?),
-        gateway: engine.gateway(),
-        store: store.clone(),
-        policies: network.policies,
-        resolver: network.resolver,
-        clock: basics.clock.clone(),
-        ids: basics.ids,
-        chance: basics.chance,
-        stopping: stopping.clone(),
-    };
-    let served = serve(listener, state, shutdown, stopping, config.shutdown.drain).await;
-    engine.stop().await;
-    store.close().await;
-    served
+    let app = App::start(&config, listener.local_addr()?).await?;
+    app.serve(listener, shutdown).await
 }
 
-/// Serves until `shutdown` ends and the requests under way are answered, but no longer than
+/// A gateway whose engine runs: what is stored goes on its way.
+pub struct App {
+    engine: Engine,
+    api: ApiState,
+    drain: Duration,
+}
+
+impl App {
+    /// Opens the store and starts the engine of a gateway that will listen on `own`.
+    ///
+    /// # Errors
+    /// [`AppError`] if the gateway cannot start.
+    pub async fn start(config: &Config, own: SocketAddr) -> Result<Self, AppError> {
+        raise_file_limit();
+        let Basics { clock, chance, ids } = Basics::system();
+        let keys = Keys::open(config, &chance, &clock)?;
+        let store = open_store(config, keys.sealing, &chance).await?;
+        let network = Network::open(config, own, &store, &clock).await?;
+        let surroundings = Surroundings {
+            store: store.clone(),
+            clock: clock.clone(),
+            chance: chance.clone(),
+            ids: Arc::clone(&ids),
+            sender: network.sender,
+        };
+        let engine = Engine::start(surroundings, engine_settings(config)?).await?;
+        let api = ApiState {
+            settings: Arc::new(api_settings(config, keys.operator)),
+            gateway: engine.gateway(),
+            store,
+            policies: network.policies,
+            resolver: network.resolver,
+            clock,
+            ids,
+            chance,
+            stopping: CancellationToken::new(),
+        };
+        Ok(Self {
+            engine,
+            api,
+            drain: config.shutdown.drain,
+        })
+    }
+
+    /// Serves on `listener` until `shutdown` ends, then finishes what is under way within the
+    /// configured time. What is not finished by then stays in the store.
+    ///
+    /// # Errors
+    /// [`AppError::Server`] if the server ends by itself.
+    pub async fn serve(
+        self,
+        listener: TcpListener,
+        shutdown: impl Future<Output = ()> + Send + 'static,
+    ) -> Result<(), AppError> {
+        let Self { engine, api, drain } = self;
+        let store = api.store.clone();
+        let served = answer(listener, api, shutdown, drain).await;
+        engine.stop().await;
+        store.close().await;
+        served
+    }
+}
+
+/// Answers requests until `shutdown` ends and those under way are answered, but no longer than
 /// `drain` after it.
-async fn serve(
+async fn answer(
     listener: TcpListener,
-    state: ApiState,
+    api: ApiState,
     shutdown: impl Future<Output = ()> + Send + 'static,
-    stopping: CancellationToken,
     drain: Duration,
 ) -> Result<(), AppError> {
-    let clock = state.clock.clone();
+    let (clock, stopping) = (api.clock.clone(), api.stopping.clone());
     let stop = {
         let stopping = stopping.clone();
         async move {
@@ -117,7 +149,7 @@ async fn serve(
             stopping.cancel();
         }
     };
-    let server = axum::serve(listener, api::router(state)).with_graceful_shutdown(stop);
+    let server = axum::serve(listener, api::router(api)).with_graceful_shutdown(stop);
     let overdue = async {
         stopping.cancelled().await;
         clock.sleep(drain).await;
@@ -203,42 +235,19 @@ fn extras(config: &Config) -> HashMap<ProjectId, Policy> {
     extra.into_iter().collect()
 }
 
-async fn open_store(config: &Config, chance: &Chance) -> Result<Store, AppError> {
-    let secrets_key = match &config.secrets_key {
-        Some(key) => key.clone(),
-        None => keyfile::read_or_create(&config.secrets_key_file(), || {
-            SecretText::new(SealingKey::generate(chance).expose().as_str())
-        })?,
-    };
-    let key = SealingKey::parse(secrets_key.expose())?;
-    let settings = StoreSettings {
+async fn open_store(config: &Config, key: SealingKey, chance: &Chance) -> StoreResult<Store> {
+    Store::open(StoreSettings {
         url: config.database.to_string(),
         readers: config.sqlite.readers,
         keyring: Keyring::new(key, Vec::new()),
         chance: chance.clone(),
-    };
-    Ok(Store::open(settings).await?)
+    })
+    .await
 }
 
-/// The operator's key: the configured one, or the one in its file, which is made if there is none.
-///
-/// # Errors
-/// If the file cannot be used.
-pub fn operator_key(config: &Config) -> Result<SecretText, KeyFileError> {
-    match &config.operator_key {
-        Some(key) => Ok(key.clone()),
-        None => keyfile::read_or_create(&config.operator_key_file(), || {
-            let basics = Basics::system();
-            let id = basics.ids.next(basics.clock.now());
-            SecretText::new(ApiKey::generate(id, &basics.chance).expose().as_str())
-        }),
-    }
-}
-
-fn api_settings(config: &Config) -> Result<ApiSettings, AppError> {
-    let size = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
-    Ok(ApiSettings {
-        operator_key: operator_key(config)?,
+fn api_settings(config: &Config, operator_key: ApiKey) -> ApiSettings {
+    ApiSettings {
+        operator_key,
         request_bytes: size(config.limits.request_bytes),
         events: cloudevents::Limits {
             event_bytes: size(config.limits.event_bytes),
@@ -246,12 +255,11 @@ fn api_settings(config: &Config) -> Result<ApiSettings, AppError> {
             depth: json::MAX_DEPTH,
         },
         rotation_grace: config.secrets.rotation_grace,
-    })
+    }
 }
 
 fn engine_settings(config: &Config) -> Result<EngineSettings, RetryError> {
     let delivery = &config.delivery;
-    let size = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
     let schedule = config.retry.schedule.iter().copied().map(HumanDuration);
     let retry = RetryDocument {
         schedule: Some(schedule.collect()),
@@ -274,6 +282,10 @@ fn engine_settings(config: &Config) -> Result<EngineSettings, RetryError> {
         dedupe_window: config.dedupe.window,
         drain: config.shutdown.drain,
     })
+}
+
+fn size(bytes: u64) -> usize {
+    usize::try_from(bytes).unwrap_or(usize::MAX)
 }
 
 /// Lets as many connections be open as the system allows to this user.

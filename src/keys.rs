@@ -78,7 +78,10 @@ impl Keys {
     pub fn open(config: &Config, chance: &Chance, clock: &Clock) -> Result<Self, KeysError> {
         let (operator, operator_file) = match &config.operator_key {
             Some(key) => (key.clone(), None),
-            None => (operator(config, chance, clock)?, Some(config.operator_key_file())),
+            None => (
+                operator(config, chance, clock)?,
+                Some(config.operator_key_file()),
+            ),
         };
         let sealing = match &config.secrets_key {
             Some(key) => key.clone(),
@@ -126,9 +129,14 @@ mod tests {
     /// A configuration whose database is in a directory of its own.
     fn config(directory: &TempDir, variables: &[(&str, &str)]) -> Config {
         let database = format!("sqlite://{}/riposte.db", directory.path().display());
-        let all = variables.iter().copied().chain([("RIPOSTE_DATABASE", database.as_str())]);
+        let all = variables
+            .iter()
+            .copied()
+            .chain([("RIPOSTE_DATABASE", database.as_str())]);
         Config::load(&Sources {
-            environment: all.map(|(name, value)| (name.into(), value.into())).collect(),
+            environment: all
+                .map(|(name, value)| (name.into(), value.into()))
+                .collect(),
             ..Sources::default()
         })
         .unwrap_or_else(|error| panic!("{error}"))
@@ -172,15 +180,23 @@ mod tests {
     fn secrets_are_not_given_up_because_their_key_is_missing() {
         let directory = TempDir::new().expect("a directory");
         fs::write(directory.path().join("riposte.db"), "").expect("written");
-        let error = opened(&config(&directory, &[]), 1).expect_err("refused").to_string();
+        let error = opened(&config(&directory, &[]), 1)
+            .expect_err("refused")
+            .to_string();
         assert!(error.contains("riposte.db is there, but"), "{error}");
-        assert!(error.contains("secrets.key is not: put that file back"), "{error}");
+        assert!(
+            error.contains("secrets.key is not: put that file back"),
+            "{error}"
+        );
         assert!(!directory.path().join("secrets.key").exists());
     }
 
     #[test]
     fn a_file_with_something_else_in_it_is_named_and_not_repeated() {
-        for (name, remedy) in [("operator.key", "delete this file"), ("secrets.key", "put the right key back")] {
+        for (name, remedy) in [
+            ("operator.key", "delete this file"),
+            ("secrets.key", "put the right key back"),
+        ] {
             let directory = TempDir::new().expect("a directory");
             let config = config(&directory, &[]);
             opened(&config, 1).expect("made");

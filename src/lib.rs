@@ -11,6 +11,7 @@ pub mod config;
 pub mod domain;
 pub mod engine;
 pub mod keyfile;
+pub mod keys;
 pub mod net;
 pub mod rules;
 pub mod store;

@@ -39,7 +39,10 @@ impl FromRequest<ApiState> for RawBody {
         match Bytes::from_request(request, state).await {
             Ok(bytes) => Ok(Self(bytes)),
             Err(BytesRejection::FailedToBufferBody(error)) if error.status() == 413 => {
-                Err(Problem::new(Code::TooLarge, format!("the body has more than {limit} bytes")))
+                Err(Problem::new(
+                    Code::TooLarge,
+                    format!("the body has more than {limit} bytes"),
+                ))
             }
             Err(error) => Err(Problem::new(Code::BadBody, error.body_text())),
         }

@@ -19,9 +19,7 @@ use axum::{
     response::IntoResponse as _,
     routing::get,
 };
-use tower_http::{
-    catch_panic::CatchPanicLayer, set_header::SetResponseHeaderLayer,
-};
+use tower_http::{catch_panic::CatchPanicLayer, set_header::SetResponseHeaderLayer};
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
@@ -35,7 +33,10 @@ pub fn router(state: ApiState) -> Router {
     router
         .route("/openapi.json", get(async move || Json(document)))
         .fallback(async |request: Request| {
-            Problem::new(Code::NotFound, format!("there is nothing at {}", request.uri().path()))
+            Problem::new(
+                Code::NotFound,
+                format!("there is nothing at {}", request.uri().path()),
+            )
         })
         .method_not_allowed_fallback(async || {
             Problem::new(Code::MethodNotAllowed, "the resource has no such method")

@@ -36,6 +36,9 @@ pub fn complete(paths: OpenApi) -> OpenApi {
         .components
         .get_or_insert_default()
         .add_security_scheme(KEY, SecurityScheme::Http(bearer));
-    document.security = Some(vec![SecurityRequirement::new::<_, [String; 0], String>(KEY, [])]);
+    document.security = Some(vec![SecurityRequirement::new::<_, [String; 0], String>(
+        KEY,
+        [],
+    )]);
     document
 }

@@ -40,14 +40,10 @@ pub fn limit(asked: Option<u32>) -> ApiResult<u32> {
 ///
 /// # Errors
 /// A text that does not stand for such a thing.
-pub fn parameter<T: FromStr<Err: Display>>(
-    name: &str,
-    text: Option<&str>,
-) -> ApiResult<Option<T>> {
+pub fn parameter<T: FromStr<Err: Display>>(name: &str, text: Option<&str>) -> ApiResult<Option<T>> {
     text.map(|text| {
-        text.parse().map_err(|error| {
-            Problem::new(Code::BadParameter, format!("{name}: {text:?}: {error}"))
-        })
+        text.parse()
+            .map_err(|error| Problem::new(Code::BadParameter, format!("{name}: {text:?}: {error}")))
     })
     .transpose()
 }

@@ -172,8 +172,14 @@ impl IntoResponse for Problem {
             header::CONTENT_TYPE,
             HeaderValue::from_static("application/problem+json"),
         );
-        if matches!(self.code, Code::TooManyRequests | Code::Overloaded | Code::Unavailable) {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER.as_secs()));
+        if matches!(
+            self.code,
+            Code::TooManyRequests | Code::Overloaded | Code::Unavailable
+        ) {
+            headers.insert(
+                header::RETRY_AFTER,
+                HeaderValue::from(RETRY_AFTER.as_secs()),
+            );
         }
         if self.code == Code::Unauthorized {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
@@ -193,7 +199,10 @@ impl From<StoreError> for Problem {
             ),
             error if error.is_transient() => {
                 tracing::error!(%error, "the store is unavailable");
-                Self::new(Code::Unavailable, "the store does not answer; come back later")
+                Self::new(
+                    Code::Unavailable,
+                    "the store does not answer; come back later",
+                )
             }
             error => {
                 tracing::error!(%error, "a request failed");

@@ -6,8 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     clock::Clock,
-    config::SecretText,
-    domain::{chance::Chance, cloudevents, ids::Ids},
+    domain::{api_key::ApiKey, chance::Chance, cloudevents, ids::Ids},
     engine::Gateway,
     net::{policies::Policies, resolver::Resolve},
     store::Store,
@@ -17,7 +16,7 @@ use crate::{
 #[derive(Debug)]
 pub struct ApiSettings {
     /// The key that opens everything.
-    pub operator_key: SecretText,
+    pub operator_key: ApiKey,
     /// The most bytes of a request's body.
     pub request_bytes: usize,
     /// How large events may be.

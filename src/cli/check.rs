@@ -149,8 +149,7 @@ mod tests {
         shown.replace(&directory.path().display().to_string(), "DIR")
     }
 
-    const FILE: &str =
-        "operator_key = \"rp_hush\"\n[delivery]\nallow_networks = [\"10.0.0.0/8\"]\n";
+    const FILE: &str = "secrets_key = \"hushhushhushhushhushhushhushhushhushhushhus=\"\n[delivery]\nallow_networks = [\"10.0.0.0/8\"]\n";
 
     #[test]
     fn the_table_shows_every_key_with_its_value_and_origin_and_no_secret() {
@@ -172,12 +171,12 @@ mod tests {
         assert_eq!(row("listen"), "listen \"127.0.0.1:0\" --listen");
         assert_eq!(row("log.level"), "log.level \"debug\" RIPOSTE_LOG__LEVEL");
         assert_eq!(
-            row("operator_key"),
-            "operator_key (hidden) DIR/riposte.toml:1"
+            row("secrets_key"),
+            "secrets_key (hidden) DIR/riposte.toml:1"
         );
         assert_eq!(
-            row("secrets_key"),
-            "secrets_key (in data/secrets.key, made at the first start) default"
+            row("operator_key"),
+            "operator_key (in data/operator.key, made at the first start) default"
         );
         assert_eq!(
             row("delivery.allow_networks"),
@@ -200,8 +199,8 @@ mod tests {
         };
         assert_eq!(find("sqlite.readers")["value"], 4);
         assert_eq!(find("sqlite.readers")["from"], json!({"layer": "default"}));
-        assert_eq!(find("operator_key")["hidden"], true);
-        assert_eq!(find("secrets_key")["key_file"], "data/secrets.key");
+        assert_eq!(find("secrets_key")["hidden"], true);
+        assert_eq!(find("operator_key")["key_file"], "data/operator.key");
         assert_eq!(
             find("delivery.allow_networks")["from"],
             json!({"layer": "file", "file": "DIR/riposte.toml", "line": 3})

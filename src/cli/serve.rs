@@ -14,13 +14,17 @@ use tokio::net::TcpListener;
 use self::welcome::{OperatorKey, Welcome};
 use super::{CliError, Exit, options::ConfigOptions};
 use crate::{
+    app::{App, AppError},
+    clock::Clock,
     config::Config,
+    domain::chance::Chance,
+    keys::{Keys, KeysError},
     telemetry::{self, TelemetryError},
 };
 
 const AFTER_HELP: &str = "\
 Examples:
-  riposte serve --dev                                  on this machine, webhooks to this machine allowed
+  riposte serve --dev                   webhooks may go to this machine: to try things out
   riposte serve --config /etc/riposte.toml
   RIPOSTE_LISTEN=0.0.0.0:8080 RIPOSTE_DATABASE=sqlite:///var/lib/riposte/riposte.db riposte serve
 
@@ -49,6 +53,12 @@ pub enum ServeError {
     /// The runtime or its signals could not be set up.
     #[error("this process cannot be set up: {0}")]
     Runtime(io::Error),
+    /// See [`KeysError`].
+    #[error(transparent)]
+    Keys(#[from] KeysError),
+    /// See [`AppError`].
+    #[error(transparent)]
+    App(#[from] AppError),
     /// Another program listens there.
     #[error(
         "{0} is in use: another program, perhaps another gateway, listens there; stop it, or \
@@ -89,6 +99,24 @@ async fn serve(config: Config, out: &mut dyn Write) -> Result<Exit, CliError> {
     let listener = bind(config.listen).await?;
     let address = listener.local_addr().map_err(ServeError::Runtime)?;
     let stop = stop::requested().map_err(ServeError::Runtime)?;
+    let keys = Keys::open(&config, &Chance::from_system(), &Clock::system());
+    let keys = keys.map_err(ServeError::from)?;
+    let app = App::start(&config, address)
+        .await
+        .map_err(ServeError::from)?;
+    let welcome = Welcome {
+        address,
+        operator_key: OperatorKey::of(&keys),
+        dev: config.dev,
+        terminal: stdout().is_terminal(),
+    };
+    welcome.show(out)?;
+    if config.dev {
+        tracing::warn!(
+            "development profile: the project default may reach this machine, over http"
+        );
+    }
+    app.serve(listener, stop).await.map_err(ServeError::from)?;
     Ok(Exit::Success)
 }
 

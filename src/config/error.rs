@@ -177,9 +177,6 @@ pub enum ValueError {
         most: usize,
     },
     /// A secret that is not well-formed; it is not repeated.
-    #[error("this is not {expected} (what was given is not shown)")]
-    Secret {
-        /// What would be right.
-        expected: &'static str,
-    },
+    #[error("{0} (what was given is not shown)")]
+    Secret(String),
 }

@@ -21,13 +21,15 @@ pub use sections::{Dedupe, Delivery, Ingest, Limits, Log, Retry, Secrets, Shutdo
 pub use settings::{Flag, Key, Setting, Settings, Sources};
 pub use types::{Database, LogFilter, LogFormat, SecretText};
 
-use values::{address, database, secret};
+use values::{address, database, operator_key, sealing_key};
+
+use crate::domain::{api_key::ApiKey, seal::SealingKey};
 
 /// Where the configuration file is looked for if no other is named.
 pub const DEFAULT_FILE: &str = "config/riposte.toml";
 
 /// The whole configuration, checked.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Config {
     /// Whether this is the development profile: loopback, `localhost`, http and every port are
     /// open to the webhooks of the project `default`, and the gateway listens on loopback only.
@@ -37,10 +39,10 @@ pub struct Config {
     /// Where everything is stored.
     pub database: Database,
     /// The operator's API key; if none is given it is kept in [`Config::operator_key_file`].
-    pub operator_key: Option<SecretText>,
+    pub operator_key: Option<ApiKey>,
     /// The key that endpoint secrets are encrypted with; if none is given it is kept in
     /// [`Config::secrets_key_file`].
-    pub secrets_key: Option<SecretText>,
+    pub secrets_key: Option<SealingKey>,
     /// See [`Limits`].
     pub limits: Limits,
     /// See [`Ingest`].
@@ -79,8 +81,8 @@ impl Config {
             dev: settings.dev(),
             listen: settings.get("listen", address)?,
             database: settings.get("database", database)?,
-            operator_key: settings.get_optional("operator_key", secret)?,
-            secrets_key: settings.get_optional("secrets_key", secret)?,
+            operator_key: settings.get_optional("operator_key", operator_key)?,
+            secrets_key: settings.get_optional("secrets_key", sealing_key)?,
             limits: Limits::read(settings)?,
             ingest: Ingest::read(settings)?,
             delivery: Delivery::read(settings)?,

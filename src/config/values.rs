@@ -10,8 +10,9 @@ use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 use super::{
     error::ValueError,
     size,
-    types::{Database, LogFilter, LogFormat, SecretText, describe},
+    types::{Database, LogFilter, LogFormat, describe},
 };
+use crate::domain::{api_key::ApiKey, seal::SealingKey};
 
 pub(super) fn whole<T: TryFrom<i64>>(
     range: RangeInclusive<i64>,
@@ -152,11 +153,14 @@ fn is_file_path(path: &str) -> bool {
     !path.is_empty() && !path.ends_with('/') && !path.contains(['?', '\0'])
 }
 
-pub(super) fn secret(value: &Value) -> Result<SecretText, ValueError> {
-    const EXPECTED: &str = "a text in quotation marks";
-    let text = value.as_str().filter(|text| !text.is_empty());
-    text.map(SecretText::new)
-        .ok_or(ValueError::Secret { expected: EXPECTED })
+pub(super) fn operator_key(value: &Value) -> Result<ApiKey, ValueError> {
+    let parsed = ApiKey::parse(value.as_str().unwrap_or_default().trim());
+    parsed.map_err(|error| ValueError::Secret(error.to_string()))
+}
+
+pub(super) fn sealing_key(value: &Value) -> Result<SealingKey, ValueError> {
+    let parsed = SealingKey::parse(value.as_str().unwrap_or_default().trim());
+    parsed.map_err(|error| ValueError::Secret(error.to_string()))
 }
 
 pub(super) fn log_format(value: &Value) -> Result<LogFormat, ValueError> {

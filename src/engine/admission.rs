@@ -158,7 +158,10 @@ mod tests {
     fn what_is_larger_than_the_limit_gets_in_alone() {
         let admission = admission();
         let large = admission.admit(default_project(), 1, 5_000).expect("alone");
-        assert_eq!(admission.admit(platform_project(), 1, 1).err(), Some(Overload::Gateway));
+        assert_eq!(
+            admission.admit(platform_project(), 1, 1).err(),
+            Some(Overload::Gateway)
+        );
         drop(large);
         assert!(admission.lock().projects.is_empty());
     }

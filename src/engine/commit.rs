@@ -179,8 +179,11 @@ impl GroupCommit {
 
     fn unreserve(&self, unit: &Unit) {
         for delivery in &unit.deliveries {
-            if let (Fate::Pending { owned: true, .. }, Some(endpoint)) = (&delivery.fate, delivery.endpoint) {
-                self.lanes.unreserve(endpoint, delivery.event.data.bytes().len());
+            if let (Fate::Pending { owned: true, .. }, Some(endpoint)) =
+                (&delivery.fate, delivery.endpoint)
+            {
+                self.lanes
+                    .unreserve(endpoint, delivery.event.data.bytes().len());
             }
         }
     }
@@ -189,7 +192,9 @@ impl GroupCommit {
     async fn begin(&self, unit: &Unit) {
         let mut homeless = Vec::new();
         for delivery in &unit.deliveries {
-            let (Fate::Pending { owned, due }, Some(endpoint)) = (&delivery.fate, delivery.endpoint) else {
+            let (Fate::Pending { owned, due }, Some(endpoint)) =
+                (&delivery.fate, delivery.endpoint)
+            else {
                 continue;
             };
             match owned {
@@ -228,7 +233,11 @@ impl From<&StoreError> for CommitError {
 }
 
 /// A delivery that has just been written, as a job.
-fn job(delivery: &NewDelivery, endpoint: crate::domain::ids::EndpointId, due: crate::domain::time::Timestamp) -> Job {
+fn job(
+    delivery: &NewDelivery,
+    endpoint: crate::domain::ids::EndpointId,
+    due: crate::domain::time::Timestamp,
+) -> Job {
     Job {
         delivery: delivery.id,
         project: delivery.project,

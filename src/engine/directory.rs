@@ -89,7 +89,10 @@ impl Directory {
         let live = Arc::new(LiveEndpoint {
             concurrency: config.concurrency.unwrap_or(settings.concurrency) as usize,
             timeout: config.timeout.unwrap_or(settings.timeout),
-            retry: config.retry.clone().unwrap_or_else(|| settings.retry.clone()),
+            retry: config
+                .retry
+                .clone()
+                .unwrap_or_else(|| settings.retry.clone()),
             endpoint,
             secrets,
         });

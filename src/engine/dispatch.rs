@@ -12,11 +12,21 @@ use super::{
 };
 
 /// Begins attempts until it is dropped.
-pub(super) async fn run(context: Context, lanes: Arc<Lanes>, recorder: Recorder, attempts: TaskTracker) {
+pub(super) async fn run(
+    context: Context,
+    lanes: Arc<Lanes>,
+    recorder: Recorder,
+    attempts: TaskTracker,
+) {
     loop {
         let ready = lanes.ready.notified();
         while let Some(Turn { job, endpoint }) = lanes.next() {
-            attempts.spawn(send::attempt(context.clone(), recorder.clone(), job, endpoint));
+            attempts.spawn(send::attempt(
+                context.clone(),
+                recorder.clone(),
+                job,
+                endpoint,
+            ));
         }
         ready.await;
     }

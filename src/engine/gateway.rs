@@ -135,7 +135,11 @@ impl Gateway {
         permit: &Arc<Permit>,
     ) -> Result<Receipt, AcceptError> {
         let unit = self.parts.planner.sent(project, id, draft).await?;
-        Ok(self.parts.committer.submit(unit, Some(Arc::clone(permit))).await)
+        Ok(self
+            .parts
+            .committer
+            .submit(unit, Some(Arc::clone(permit)))
+            .await)
     }
 
     /// Waits for the result of an event; plans it again as long as the rules have moved.
@@ -162,7 +166,9 @@ impl Gateway {
     async fn refresh_rules(&self, project: ProjectId) -> StoreResult<()> {
         let rulebook = &self.parts.rulebook;
         rulebook.refresh(project).await?;
-        rulebook.refresh(crate::domain::ids::platform_project()).await
+        rulebook
+            .refresh(crate::domain::ids::platform_project())
+            .await
     }
 
     /// Says that the listeners of `project` have changed: from its end on they hold as they are.
@@ -176,7 +182,12 @@ impl Gateway {
     /// Says that an endpoint has changed: from its end on no attempt begins that its new state
     /// forbids.
     pub async fn endpoint_changed(&self, endpoint: EndpointId) {
-        let Parts { context, directory, lanes, .. } = &*self.parts;
+        let Parts {
+            context,
+            directory,
+            lanes,
+            ..
+        } = &*self.parts;
         endpoint_changed(context, directory, lanes, endpoint).await;
     }
 
@@ -192,7 +203,8 @@ impl Gateway {
         let Context { clock, ids, .. } = &self.parts.context;
         let now = clock.now();
         let event_type = EventType::parse(TEST_EVENT_TYPE);
-        let mut draft = EventDraft::new(event_type.map_err(|error| AcceptError::Refused(error.to_string()))?);
+        let mut draft =
+            EventDraft::new(event_type.map_err(|error| AcceptError::Refused(error.to_string()))?);
         draft.subject = Some(format!("endpoints/{endpoint}"));
         draft.data = crate::domain::event::Data::Json(bytes::Bytes::from_static(
             br#"{"message":"This is a test of your endpoint."}"#,
@@ -212,11 +224,19 @@ impl Gateway {
                 event,
                 cause: None,
                 endpoint: Some(endpoint),
-                fate: Fate::Pending { owned: false, due: now },
+                fate: Fate::Pending {
+                    owned: false,
+                    due: now,
+                },
             }],
             ..Unit::default()
         };
-        self.parts.committer.submit(unit, None).await.result().await?;
+        self.parts
+            .committer
+            .submit(unit, None)
+            .await
+            .result()
+            .await?;
         Ok(delivery)
     }
 
@@ -228,7 +248,9 @@ impl Gateway {
         let Context { store, clock, .. } = &self.parts.context;
         let delivery = store.delivery(project, id).await?;
         let withdrawn = match delivery.target {
-            Target::Webhook(endpoint) => self.parts.lanes.withdraw(endpoint, id) == Withdrawal::Withdrawn,
+            Target::Webhook(endpoint) => {
+                self.parts.lanes.withdraw(endpoint, id) == Withdrawal::Withdrawn
+            }
             Target::Emit => false,
         };
         store.cancel(project, id, withdrawn, clock.now()).await
@@ -264,7 +286,10 @@ impl Gateway {
         };
         let event = Arc::new(store.any_event(delivery.event).await?.event);
         for _ in 0..MAX_PLANS {
-            let planned = self.parts.planner.emission(&event, &active, cause.reaction, delivery.id);
+            let planned = self
+                .parts
+                .planner
+                .emission(&event, &active, cause.reaction, delivery.id);
             let unit = match planned.await? {
                 Ok(unit) => unit,
                 Err(why) => {
@@ -278,7 +303,9 @@ impl Gateway {
                 Err(error) => return Ok(Retried::EmitFailed(error.to_string())),
             }
         }
-        Ok(Retried::EmitFailed("the rules change faster than the event can be planned".to_owned()))
+        Ok(Retried::EmitFailed(
+            "the rules change faster than the event can be planned".to_owned(),
+        ))
     }
 }
 

@@ -37,13 +37,17 @@ pub(super) struct Lane {
 impl Lane {
     /// Whether webhooks may leave now; an endpoint that was not looked up yet may be open.
     pub(super) fn is_open(&self) -> bool {
-        self.endpoint.as_ref().is_none_or(|live| live.endpoint.is_open())
+        self.endpoint
+            .as_ref()
+            .is_none_or(|live| live.endpoint.is_open())
     }
 
     /// Whether what waits in the store is to stay there. What waits for an endpoint that is
     /// disabled or deleted is taken up to be closed.
     fn is_paused(&self) -> bool {
-        self.endpoint.as_ref().is_some_and(|live| live.endpoint.is_paused())
+        self.endpoint
+            .as_ref()
+            .is_some_and(|live| live.endpoint.is_paused())
     }
 
     /// How many jobs it has or has promised to have.

@@ -75,7 +75,13 @@ impl Engine {
     /// # Errors
     /// If the store does not answer.
     pub async fn start(surroundings: Surroundings, settings: EngineSettings) -> StoreResult<Self> {
-        let Surroundings { store, clock, chance, ids, sender } = surroundings;
+        let Surroundings {
+            store,
+            clock,
+            chance,
+            ids,
+            sender,
+        } = surroundings;
         let node = ids.next(clock.now());
         let context = Context {
             store,
@@ -142,7 +148,9 @@ impl Engine {
         };
         Self {
             context,
-            gateway: Gateway { parts: Arc::new(parts) },
+            gateway: Gateway {
+                parts: Arc::new(parts),
+            },
             lanes,
             attempts,
             workers,
@@ -159,11 +167,23 @@ impl Engine {
     /// Stops: no further attempt begins; those under way may end within the configured time and
     /// are recorded; what is not done stays in the store. Every other [`Gateway`] must be gone.
     pub async fn stop(self) {
-        let Self { context, gateway, lanes, attempts, mut workers, commit, record } = self;
+        let Self {
+            context,
+            gateway,
+            lanes,
+            attempts,
+            mut workers,
+            commit,
+            record,
+        } = self;
         lanes.stop();
         let drain = context.settings.drain;
         attempts.close();
-        let drained = context.clock.timeout(drain, attempts.wait()).await.is_some();
+        let drained = context
+            .clock
+            .timeout(drain, attempts.wait())
+            .await
+            .is_some();
         if !drained {
             tracing::warn!(
                 in_flight = lanes.in_flight(),

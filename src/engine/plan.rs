@@ -70,7 +70,12 @@ impl Planner {
         let store = &self.context.store;
         let event = Arc::new(store.any_event(from.event).await?.event);
         let page = store
-            .listeners_at(from.project, from.rules_version, from.next.listener, FANOUT_PAGE)
+            .listeners_at(
+                from.project,
+                from.rules_version,
+                from.next.listener,
+                FANOUT_PAGE,
+            )
             .await?;
         let is_last = page.len() < FANOUT_PAGE as usize;
         let end = page.last().map(|last| Cursor {
@@ -160,7 +165,10 @@ impl Plan<'_> {
             }
             self.assumed.insert((project, met.version));
             versions.push(met.version);
-            if let Some(next) = self.react(&event, &met.listeners, Cursor::default()).await? {
+            if let Some(next) = self
+                .react(&event, &met.listeners, Cursor::default())
+                .await?
+            {
                 self.unit.fanouts.push(Fanout {
                     event: event.id,
                     project,

@@ -90,7 +90,12 @@ impl Recording {
     async fn insist(&self, outcomes: &[Outcome]) -> StoreResult<Vec<Recorded>> {
         loop {
             let now = self.context.clock.now();
-            match self.context.store.record(self.context.node, outcomes, now).await {
+            match self
+                .context
+                .store
+                .record(self.context.node, outcomes, now)
+                .await
+            {
                 Err(error) if error.is_transient() => {
                     tracing::error!(%error, "attempts could not be recorded; trying again");
                     self.context.back_off().await;
@@ -108,7 +113,13 @@ impl Recording {
             };
             let delivered = *recorded == Recorded::Final(DeliveryState::Delivered);
             if outcome.disable.is_some() {
-                super::gateway::endpoint_changed(&self.context, &self.directory, &self.lanes, job.endpoint).await;
+                super::gateway::endpoint_changed(
+                    &self.context,
+                    &self.directory,
+                    &self.lanes,
+                    job.endpoint,
+                )
+                .await;
             }
             self.lanes.finished(job, delivered, waiting);
         }

@@ -50,7 +50,9 @@ impl Refill {
 
     fn is_poll_due(&self, polled: Option<Duration>) -> bool {
         let elapsed = self.context.clock.elapsed();
-        polled.is_none_or(|polled| elapsed.saturating_sub(polled) >= self.context.settings.poll_interval)
+        polled.is_none_or(|polled| {
+            elapsed.saturating_sub(polled) >= self.context.settings.poll_interval
+        })
     }
 
     /// How long nothing is due, as far as is known.
@@ -95,7 +97,11 @@ impl Refill {
                 Door::Closed(state, reason) => self.settle(wish.endpoint, state, reason).await?,
             }
         }
-        let claims = self.context.store.claim_due(self.context.node, &open, now).await?;
+        let claims = self
+            .context
+            .store
+            .claim_due(self.context.node, &open, now)
+            .await?;
         for claim in claims {
             self.fill(claim).await;
         }
@@ -132,7 +138,11 @@ impl Refill {
         reason: &'static str,
     ) -> StoreResult<()> {
         let Context { store, clock, .. } = &self.context;
-        while store.settle_endpoint(endpoint, state, reason, SETTLED, clock.now()).await? > 0 {}
+        while store
+            .settle_endpoint(endpoint, state, reason, SETTLED, clock.now())
+            .await?
+            > 0
+        {}
         self.lanes.fill(endpoint, Vec::new(), None);
         Ok(())
     }

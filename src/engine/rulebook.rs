@@ -156,7 +156,11 @@ impl Rulebook {
     pub(super) async fn refresh(&self, project: ProjectId) -> StoreResult<()> {
         let entry = self.entry(project);
         let mut loaded = entry.loading.lock().await;
-        let known = entry.rules.read().unwrap_or_else(PoisonError::into_inner).version;
+        let known = entry
+            .rules
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .version;
         let changes = self.context.store.rule_changes(project, known).await?;
         entry
             .rules

@@ -90,10 +90,10 @@ fn request(job: &Job, live: &LiveEndpoint, now: Timestamp) -> Request {
 }
 
 fn trace_headers(event: &Event) -> impl Iterator<Item = (String, String)> {
-    TRACE_HEADERS.into_iter().filter_map(|name| {
-        match event.attributes.extensions.get(name)? {
+    TRACE_HEADERS
+        .into_iter()
+        .filter_map(|name| match event.attributes.extensions.get(name)? {
             ExtensionValue::String(value) => Some((name.to_owned(), value.clone())),
             _ => None,
-        }
-    })
+        })
 }

@@ -23,7 +23,9 @@ pub struct Policies {
 impl Policies {
     /// Policies that are `base` for every project, with what `extras` open for some.
     pub fn new(base: Policy, extras: HashMap<ProjectId, Policy>) -> Self {
-        let own = extras.iter().map(|(project, extra)| (*project, Arc::new(base.merge(extra))));
+        let own = extras
+            .iter()
+            .map(|(project, extra)| (*project, Arc::new(base.merge(extra))));
         Self {
             own: RwLock::new(own.collect()),
             base: Arc::new(base),

@@ -47,7 +47,9 @@ impl Store {
         };
         batch.leave_out_stale(&mut transaction).await?;
         batch.carry_on(&mut transaction, context.now).await?;
-        batch.leave_out_duplicates(&mut transaction, context).await?;
+        batch
+            .leave_out_duplicates(&mut transaction, context)
+            .await?;
         batch.write(&mut transaction, context).await?;
         transaction.commit().await?;
         Ok(batch.results)
@@ -79,7 +81,12 @@ impl<'a> Batch<'a> {
         let versions = rules_versions(connection, &projects).await?;
         for (place, unit) in self.units.iter().enumerate() {
             let holds = |(project, version)| versions.get(project) == Some(version);
-            if !unit.assumed.iter().map(|(project, version)| (project, version)).all(holds) {
+            if !unit
+                .assumed
+                .iter()
+                .map(|(project, version)| (project, version))
+                .all(holds)
+            {
                 self.results[place] = Acceptance::Stale;
             }
         }
@@ -94,7 +101,9 @@ impl<'a> Batch<'a> {
             .collect();
         for (place, continuation) in continuing {
             let moved = match continuation {
-                Continuation::Fanout { from, then } => fanouts::advance(connection, from, *then).await?,
+                Continuation::Fanout { from, then } => {
+                    fanouts::advance(connection, from, *then).await?
+                }
                 Continuation::Emission(delivery) => {
                     super::deliveries::settle_emission(connection, *delivery, now).await?
                 }
@@ -114,7 +123,9 @@ impl<'a> Batch<'a> {
     ) -> StoreResult<()> {
         let mut keyed: Vec<(usize, &EventKey, EventId)> = self
             .going()
-            .filter_map(|(place, unit)| Some((place, unit.key.as_ref()?, unit.events.first()?.event.id)))
+            .filter_map(|(place, unit)| {
+                Some((place, unit.key.as_ref()?, unit.events.first()?.event.id))
+            })
             .collect();
         // In the order of the key: two nodes that insert the same keys never wait for each other
         // in a circle.
@@ -235,7 +246,11 @@ async fn find_keys(
     .await?;
     rows.iter()
         .map(|row| {
-            let identity = (row.parsed("project_id")?, row.text("source")?, row.text("producer_id")?);
+            let identity = (
+                row.parsed("project_id")?,
+                row.text("source")?,
+                row.text("producer_id")?,
+            );
             Ok((identity, (row.try_get("hash")?, row.parsed("event_id")?)))
         })
         .collect()
@@ -297,13 +312,17 @@ async fn enqueue(
         tail: "",
     };
     insert
-        .run(connection, &waiting, |values, (id, endpoint, due, owned)| {
-            values
-                .bind(id.to_string())
-                .bind(endpoint.to_string())
-                .bind(due.as_millis())
-                .bind(owned.then(|| node.to_string()))
-        })
+        .run(
+            connection,
+            &waiting,
+            |values, (id, endpoint, due, owned)| {
+                values
+                    .bind(id.to_string())
+                    .bind(endpoint.to_string())
+                    .bind(due.as_millis())
+                    .bind(owned.then(|| node.to_string()))
+            },
+        )
         .await?;
     Ok(())
 }

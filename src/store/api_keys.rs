@@ -2,7 +2,10 @@
 
 use sqlx::sqlite::SqliteRow;
 
-use super::{Store, StoreError, StoreResult, columns::{Columns as _, unreadable}};
+use super::{
+    Store, StoreError, StoreResult,
+    columns::{Columns as _, unreadable},
+};
 use crate::domain::{
     ids::{KeyId, ProjectId},
     time::Timestamp,
@@ -127,7 +130,9 @@ fn key(row: &SqliteRow) -> StoreResult<KeyRecord> {
         id: row.parsed("id")?,
         project: row.parsed_opt("project_id")?,
         name: row.text("name")?,
-        hash: hash.try_into().map_err(|_| unreadable("hash", "not 32 bytes"))?,
+        hash: hash
+            .try_into()
+            .map_err(|_| unreadable("hash", "not 32 bytes"))?,
         created_at: row.time("created_at")?,
         expires_at: row.time_opt("expires_at")?,
         revoked_at: row.time_opt("revoked_at")?,

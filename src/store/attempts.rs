@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use sqlx::sqlite::SqliteRow;
 
-use super::{Store, StoreResult, columns::{Columns as _, unreadable}};
+use super::{
+    Store, StoreResult,
+    columns::{Columns as _, unreadable},
+};
 use crate::domain::{
     attempt::{Attempt, ErrorKind, Exchange, Failure, Response},
     ids::{DeliveryId, ProjectId},
@@ -72,7 +75,10 @@ fn exchange(row: &SqliteRow) -> StoreResult<Exchange> {
             headers: row.json("response_headers_json")?,
             body: row.blob("response_body")?.into(),
             truncated: row.number::<i64>("response_truncated")? == 1,
-            broke_off: row.text_opt("response_broke_off")?.map(|text| failure(&text)).transpose()?,
+            broke_off: row
+                .text_opt("response_broke_off")?
+                .map(|text| failure(&text))
+                .transpose()?,
         }),
         None => Err(Failure {
             kind: row.parsed("error_kind")?,
@@ -89,6 +95,8 @@ fn exchange(row: &SqliteRow) -> StoreResult<Exchange> {
 /// A failure as it is written into one column: the kind, a colon, the message.
 fn failure(text: &str) -> StoreResult<Failure> {
     let (kind, message) = text.split_once(": ").unwrap_or((text, ""));
-    let kind: ErrorKind = kind.parse().map_err(|_| unreadable("response_broke_off", text))?;
+    let kind: ErrorKind = kind
+        .parse()
+        .map_err(|_| unreadable("response_broke_off", text))?;
     Ok(Failure::new(kind, message))
 }

@@ -2,11 +2,7 @@
 
 use sqlx::{QueryBuilder, Sqlite, sqlite::SqliteRow};
 
-use super::{
-    Connection, Store, StoreError, StoreResult,
-    columns::Columns as _,
-    rows::list,
-};
+use super::{Connection, Store, StoreError, StoreResult, columns::Columns as _, rows::list};
 use crate::domain::{
     delivery::{CancelReason, Cause, Delivery, DeliveryState, Target},
     ids::{DeliveryId, EndpointId, EventId, ListenerId, ProjectId},
@@ -81,13 +77,19 @@ impl Store {
             query.push(" AND d.state = ").push_bind(state.as_str());
         }
         if let Some(endpoint) = filter.endpoint {
-            query.push(" AND d.endpoint_id = ").push_bind(endpoint.to_string());
+            query
+                .push(" AND d.endpoint_id = ")
+                .push_bind(endpoint.to_string());
         }
         if let Some(listener) = filter.listener {
-            query.push(" AND d.listener_id = ").push_bind(listener.to_string());
+            query
+                .push(" AND d.listener_id = ")
+                .push_bind(listener.to_string());
         }
         if let Some(event) = filter.event {
-            query.push(" AND d.event_id = ").push_bind(event.to_string());
+            query
+                .push(" AND d.event_id = ")
+                .push_bind(event.to_string());
         }
         if let Some(before) = filter.before {
             query.push(" AND d.id < ").push_bind(before.to_string());
@@ -115,21 +117,31 @@ impl Store {
         if state != DeliveryState::Pending {
             return Ok(Cancellation::NotPending(state));
         }
-        let removed = sqlx::query("DELETE FROM queue WHERE delivery_id = $1 AND (owner IS NULL OR $2)")
-            .bind(id.to_string())
-            .bind(withdrawn)
-            .execute(&mut *transaction)
-            .await?
-            .rows_affected();
+        let removed =
+            sqlx::query("DELETE FROM queue WHERE delivery_id = $1 AND (owner IS NULL OR $2)")
+                .bind(id.to_string())
+                .bind(withdrawn)
+                .execute(&mut *transaction)
+                .await?
+                .rows_affected();
         let cancellation = if removed == 1 {
-            close(&mut transaction, &[id], DeliveryState::Cancelled, CancelReason::Requested.as_str(), now).await?;
+            close(
+                &mut transaction,
+                &[id],
+                DeliveryState::Cancelled,
+                CancelReason::Requested.as_str(),
+                now,
+            )
+            .await?;
             Cancellation::Cancelled
         } else {
-            sqlx::query("UPDATE deliveries SET cancel_requested = 1, updated_at = $2 WHERE id = $1")
-                .bind(id.to_string())
-                .bind(now.as_millis())
-                .execute(&mut *transaction)
-                .await?;
+            sqlx::query(
+                "UPDATE deliveries SET cancel_requested = 1, updated_at = $2 WHERE id = $1",
+            )
+            .bind(id.to_string())
+            .bind(now.as_millis())
+            .execute(&mut *transaction)
+            .await?;
             Cancellation::Cancelling
         };
         transaction.commit().await?;
@@ -160,7 +172,11 @@ impl Store {
             _ => reopen(&mut transaction, &[id], now).await? == 1,
         };
         transaction.commit().await?;
-        Ok(if due { Revival::Due(endpoint) } else { Revival::UnderWay })
+        Ok(if due {
+            Revival::Due(endpoint)
+        } else {
+            Revival::UnderWay
+        })
     }
 
     /// The dead letters of `project`, the oldest first, from after `after` on.
@@ -175,9 +191,13 @@ impl Store {
         limit: u32,
     ) -> StoreResult<Vec<Delivery>> {
         let mut query = QueryBuilder::<Sqlite>::new(SELECT);
-        query.push_bind(project.to_string()).push(" AND d.state = 'dead'");
+        query
+            .push_bind(project.to_string())
+            .push(" AND d.state = 'dead'");
         if let Some(endpoint) = endpoint {
-            query.push(" AND d.endpoint_id = ").push_bind(endpoint.to_string());
+            query
+                .push(" AND d.endpoint_id = ")
+                .push_bind(endpoint.to_string());
         }
         if let Some(after) = after {
             query.push(" AND d.id > ").push_bind(after.to_string());
@@ -223,14 +243,21 @@ impl Store {
     ///
     /// # Errors
     /// If the store cannot be written.
-    pub async fn note_emission(&self, id: DeliveryId, why: &str, now: Timestamp) -> StoreResult<()> {
+    pub async fn note_emission(
+        &self,
+        id: DeliveryId,
+        why: &str,
+        now: Timestamp,
+    ) -> StoreResult<()> {
         let mut transaction = self.write().await?;
-        sqlx::query("UPDATE deliveries SET detail = $2, updated_at = $3 WHERE id = $1 AND state = 'dead'")
-            .bind(id.to_string())
-            .bind(why)
-            .bind(now.as_millis())
-            .execute(&mut *transaction)
-            .await?;
+        sqlx::query(
+            "UPDATE deliveries SET detail = $2, updated_at = $3 WHERE id = $1 AND state = 'dead'",
+        )
+        .bind(id.to_string())
+        .bind(why)
+        .bind(now.as_millis())
+        .execute(&mut *transaction)
+        .await?;
         transaction.commit().await?;
         Ok(())
     }
@@ -297,11 +324,13 @@ async fn takes_deliveries(connection: &mut Connection, endpoint: EndpointId) -> 
 
 /// Makes a delivery that nobody owns due now. Gives whether there was one.
 async fn hasten(connection: &mut Connection, id: DeliveryId, now: Timestamp) -> StoreResult<bool> {
-    let hastened = sqlx::query("UPDATE queue SET due_at = min(due_at, $2) WHERE delivery_id = $1 AND owner IS NULL")
-        .bind(id.to_string())
-        .bind(now.as_millis())
-        .execute(connection)
-        .await?;
+    let hastened = sqlx::query(
+        "UPDATE queue SET due_at = min(due_at, $2) WHERE delivery_id = $1 AND owner IS NULL",
+    )
+    .bind(id.to_string())
+    .bind(now.as_millis())
+    .execute(connection)
+    .await?;
     Ok(hastened.rows_affected() == 1)
 }
 
@@ -350,7 +379,9 @@ fn delivery(row: &SqliteRow) -> StoreResult<Delivery> {
         project: row.parsed("project_id")?,
         event: row.parsed("event_id")?,
         cause: cause.transpose()?,
-        target: row.parsed_opt("endpoint_id")?.map_or(Target::Emit, Target::Webhook),
+        target: row
+            .parsed_opt("endpoint_id")?
+            .map_or(Target::Emit, Target::Webhook),
         state: row.parsed("state")?,
         reason: row.text_opt("reason")?,
         detail: row.text_opt("detail")?,

@@ -40,7 +40,8 @@ impl Store {
         now: Timestamp,
     ) -> StoreResult<Endpoint> {
         let mut transaction = self.write().await?;
-        self.insert_into(&mut transaction, project, new, now).await?;
+        self.insert_into(&mut transaction, project, new, now)
+            .await?;
         let endpoint = self.find(&mut transaction, project, new.id).await?;
         transaction.commit().await?;
         Ok(endpoint)
@@ -171,7 +172,11 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] if the project has no such endpoint.
-    pub async fn secrets(&self, project: ProjectId, id: EndpointId) -> StoreResult<Vec<LiveSecret>> {
+    pub async fn secrets(
+        &self,
+        project: ProjectId,
+        id: EndpointId,
+    ) -> StoreResult<Vec<LiveSecret>> {
         let mut snapshot = self.snapshot().await?;
         self.find(&mut snapshot, project, id).await?;
         self.load_secrets(&mut snapshot, id).await
@@ -205,7 +210,8 @@ impl Store {
         .bind(expires_at.as_millis())
         .execute(&mut *transaction)
         .await?;
-        self.insert_secret(&mut transaction, id, secret, now).await?;
+        self.insert_secret(&mut transaction, id, secret, now)
+            .await?;
         transaction.commit().await?;
         Ok(())
     }
@@ -262,7 +268,8 @@ impl Store {
         .bind(self.sealed_headers(new.id, &config.headers)?)
         .execute(&mut *connection)
         .await?;
-        self.insert_secret(connection, new.id, &new.secret, now).await
+        self.insert_secret(connection, new.id, &new.secret, now)
+            .await
     }
 
     async fn find(
@@ -290,7 +297,10 @@ impl Store {
             url: Url::parse(&url).map_err(|_| unreadable("url", url))?,
             state: row.parsed::<EndpointState>("state")?,
             format: row.parsed("format")?,
-            retry: retry.is_some().then(|| row.json("retry_json")).transpose()?,
+            retry: retry
+                .is_some()
+                .then(|| row.json("retry_json"))
+                .transpose()?,
             timeout: row.number_opt("timeout_ms")?.map(Duration::from_millis),
             concurrency: row.number_opt("concurrency")?,
             headers: self.headers(id, &row.blob("headers")?)?,
@@ -362,7 +372,8 @@ impl Store {
         .await?;
         rows.iter()
             .map(|row| {
-                let plain = self.unseal(&row.blob("sealed")?, &secret_row(id, row.number("number")?))?;
+                let plain =
+                    self.unseal(&row.blob("sealed")?, &secret_row(id, row.number("number")?))?;
                 let secret = Secret::parse(&String::from_utf8_lossy(&plain));
                 Ok(LiveSecret {
                     secret: secret.map_err(|error| unreadable("sealed", error))?,

@@ -12,7 +12,9 @@ pub enum StoreError {
     #[error("cannot open the database: {0}")]
     Open(String),
     /// Another process has the database.
-    #[error("the database {0} is in use by another process; stop that one, or name another database")]
+    #[error(
+        "the database {0} is in use by another process; stop that one, or name another database"
+    )]
     InUse(String),
     /// The database does not answer now; the same step may succeed later.
     #[error("the database is unavailable: {0}")]

@@ -92,7 +92,9 @@ impl Store {
             query.push(" AND producer_id = ").push_bind(producer_id);
         }
         if let Some(correlation) = filter.correlation {
-            query.push(" AND correlation_id = ").push_bind(correlation.to_string());
+            query
+                .push(" AND correlation_id = ")
+                .push_bind(correlation.to_string());
         }
         if let Some(before) = filter.before {
             query.push(" AND id < ").push_bind(before.to_string());

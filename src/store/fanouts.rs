@@ -70,13 +70,17 @@ pub(super) async fn advance(
         .bind(listener_text(from.next.listener))
         .bind(from.next.reaction);
     if let Some(then) = then {
-        statement = statement.bind(listener_text(then.listener)).bind(then.reaction);
+        statement = statement
+            .bind(listener_text(then.listener))
+            .bind(then.reaction);
     }
     Ok(statement.execute(connection).await?.rows_affected() == 1)
 }
 
 fn listener_text(listener: Option<ListenerId>) -> String {
-    listener.map(|listener| listener.to_string()).unwrap_or_default()
+    listener
+        .map(|listener| listener.to_string())
+        .unwrap_or_default()
 }
 
 fn fanout(row: &SqliteRow) -> StoreResult<Fanout> {

@@ -67,11 +67,15 @@ impl Store {
             false => None,
         };
         let mut config = wanted.config;
-        config.reactions = self.resolve(&mut transaction, project, wanted.reactions, now).await?;
+        config.reactions = self
+            .resolve(&mut transaction, project, wanted.reactions, now)
+            .await?;
         let listener = Listener {
             id,
             project,
-            revision: previous.as_ref().map_or(1, |previous| previous.revision + 1),
+            revision: previous
+                .as_ref()
+                .map_or(1, |previous| previous.revision + 1),
             config,
             created_at: previous.map_or(now, |previous| previous.created_at),
             updated_at: now,
@@ -212,7 +216,9 @@ impl Store {
                 }
                 WantedReaction::Ready(reaction) => reaction,
                 WantedReaction::ByUrl(new) => Reaction::Webhook {
-                    endpoint: self.find_or_insert_endpoint(connection, project, new, now).await?,
+                    endpoint: self
+                        .find_or_insert_endpoint(connection, project, new, now)
+                        .await?,
                 },
             });
         }

@@ -196,7 +196,10 @@ async fn jobs(
             jobs.insert(job.delivery, job);
         }
     }
-    Ok(claimed.iter().filter_map(|(id, _)| jobs.remove(id)).collect())
+    Ok(claimed
+        .iter()
+        .filter_map(|(id, _)| jobs.remove(id))
+        .collect())
 }
 
 fn job(row: &SqliteRow, event: Arc<Event>) -> StoreResult<Job> {
@@ -216,10 +219,11 @@ async fn next_due(
     connection: &mut Connection,
     endpoint: EndpointId,
 ) -> StoreResult<Option<Timestamp>> {
-    let due: Option<i64> =
-        sqlx::query_scalar("SELECT min(due_at) FROM queue WHERE endpoint_id = $1 AND owner IS NULL")
-            .bind(endpoint.to_string())
-            .fetch_one(connection)
-            .await?;
+    let due: Option<i64> = sqlx::query_scalar(
+        "SELECT min(due_at) FROM queue WHERE endpoint_id = $1 AND owner IS NULL",
+    )
+    .bind(endpoint.to_string())
+    .fetch_one(connection)
+    .await?;
     Ok(due.map(Timestamp::from_millis))
 }

@@ -58,7 +58,10 @@ impl Store {
         let mut transaction = self.write().await?;
         let held = held(&mut transaction, node, outcomes).await?;
         insert_attempts(&mut transaction, outcomes).await?;
-        let changes: Vec<_> = outcomes.iter().map(|outcome| change(outcome, &held)).collect();
+        let changes: Vec<_> = outcomes
+            .iter()
+            .map(|outcome| change(outcome, &held))
+            .collect();
         let written: Vec<_> = changes.iter().flatten().collect();
         write_deliveries(&mut transaction, &written, now).await?;
         write_queue(&mut transaction, &written).await?;
@@ -85,12 +88,19 @@ async fn held(
          JOIN deliveries AS d ON d.id = q.delivery_id
          WHERE q.owner = $2",
     )
-    .bind(list(outcomes.iter().map(|outcome| outcome.attempt.delivery)))
+    .bind(list(
+        outcomes.iter().map(|outcome| outcome.attempt.delivery),
+    ))
     .bind(node.to_string())
     .fetch_all(connection)
     .await?;
     rows.iter()
-        .map(|row| Ok((row.parsed("id")?, row.number::<i64>("cancel_requested")? == 1)))
+        .map(|row| {
+            Ok((
+                row.parsed("id")?,
+                row.number::<i64>("cancel_requested")? == 1,
+            ))
+        })
         .collect()
 }
 
@@ -110,9 +120,11 @@ fn change(outcome: &Outcome, held: &HashMap<DeliveryId, bool>) -> Option<Change>
     let cancel = *held.get(&attempt.delivery)?;
     let (state, reason, due) = match outcome.verdict {
         Verdict::Delivered => (DeliveryState::Delivered, None, None),
-        Verdict::Retry(_) if cancel => {
-            (DeliveryState::Cancelled, Some(CancelReason::Requested.as_str()), None)
-        }
+        Verdict::Retry(_) if cancel => (
+            DeliveryState::Cancelled,
+            Some(CancelReason::Requested.as_str()),
+            None,
+        ),
         Verdict::Retry(due) => (DeliveryState::Pending, None, Some(due.as_millis())),
         Verdict::Dead(reason) => (DeliveryState::Dead, Some(DeadReason::as_str(reason)), None),
     };
@@ -120,7 +132,10 @@ fn change(outcome: &Outcome, held: &HashMap<DeliveryId, bool>) -> Option<Change>
         id: attempt.delivery,
         state,
         reason,
-        detail: attempt.exchange.failure().map(|failure| failure.to_string()),
+        detail: attempt
+            .exchange
+            .failure()
+            .map(|failure| failure.to_string()),
         attempts: attempt.number,
         due,
     })

@@ -68,7 +68,10 @@ async fn reserve(
     now: Timestamp,
 ) -> StoreResult<HashMap<ListenerId, i64>> {
     let hour = now.as_millis().div_euclid(HOUR);
-    let wishes: Vec<_> = wanted.iter().map(|(listener, rows)| (listener, rows)).collect();
+    let wishes: Vec<_> = wanted
+        .iter()
+        .map(|(listener, rows)| (listener, rows))
+        .collect();
     let wishes = to_json(&wishes)?;
     sqlx::query(
         "DELETE FROM skip_rows
@@ -120,16 +123,20 @@ impl Excess {
         };
         let rows: Vec<_> = self.0.into_iter().collect();
         insert
-            .run(connection, &rows, |values, ((project, listener, reason), (count, first, last))| {
-                values
-                    .bind(project.to_string())
-                    .bind(listener.to_string())
-                    .bind(reason.as_str())
-                    .bind(minute)
-                    .bind(*count)
-                    .bind(first.to_string())
-                    .bind(last.to_string())
-            })
+            .run(
+                connection,
+                &rows,
+                |values, ((project, listener, reason), (count, first, last))| {
+                    values
+                        .bind(project.to_string())
+                        .bind(listener.to_string())
+                        .bind(reason.as_str())
+                        .bind(minute)
+                        .bind(*count)
+                        .bind(first.to_string())
+                        .bind(last.to_string())
+                },
+            )
             .await?;
         Ok(())
     }

@@ -105,7 +105,10 @@ fn path_of(url: &str) -> StoreResult<PathBuf> {
 fn lock(path: &Path) -> StoreResult<File> {
     let beside = path.with_added_extension("lock");
     let open = || {
-        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        if let Some(folder) = path
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty())
+        {
             fs::create_dir_all(folder)?;
         }
         OpenOptions::new()
@@ -114,7 +117,8 @@ fn lock(path: &Path) -> StoreResult<File> {
             .write(true)
             .open(&beside)
     };
-    let file = open().map_err(|error| StoreError::Open(format!("{}: {error}", beside.display())))?;
+    let file =
+        open().map_err(|error| StoreError::Open(format!("{}: {error}", beside.display())))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(StoreError::InUse(path.display().to_string())),

@@ -62,7 +62,9 @@ async fn list(
     };
     let records = state.store.events(project.id, &filter, limit + 1).await?;
     let cursor = |record: &crate::store::events::EventRecord| record.event.id.to_string();
-    Ok(Json(Page::of(records, limit, cursor, |record| EventSummary::of(&record.event))))
+    Ok(Json(Page::of(records, limit, cursor, |record| {
+        EventSummary::of(&record.event)
+    })))
 }
 
 /// Get an event.

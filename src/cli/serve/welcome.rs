@@ -9,7 +9,7 @@ use std::{
 
 use owo_colors::OwoColorize as _;
 
-use crate::config::SecretText;
+use crate::{config::SecretText, keys::Keys};
 
 /// The operator's key, and where somebody finds it again.
 pub enum OperatorKey {
@@ -22,6 +22,19 @@ pub enum OperatorKey {
         /// The key.
         key: SecretText,
     },
+}
+
+impl OperatorKey {
+    /// The operator's key of `keys`.
+    pub fn of(keys: &Keys) -> Self {
+        match &keys.operator_file {
+            Some(file) => Self::Kept {
+                file: file.clone(),
+                key: SecretText::new(keys.operator.expose().as_str()),
+            },
+            None => Self::Configured,
+        }
+    }
 }
 
 /// All that is shown.
