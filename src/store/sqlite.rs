@@ -48,14 +48,16 @@ impl Database {
         let lock = lock(&path)?;
         let options = SqliteConnectOptions::new()
             .filename(&path)
+            .busy_timeout(Duration::from_secs(5));
+        let writing = options
+            .clone()
             .create_if_missing(true)
             .auto_vacuum(SqliteAutoVacuum::Incremental)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
-            .foreign_keys(true)
-            .busy_timeout(Duration::from_secs(5));
+            .foreign_keys(true);
         let writer = pool(1)
-            .connect_with(cached(options.clone(), WRITER_CACHE_KIB))
+            .connect_with(cached(writing, WRITER_CACHE_KIB))
             .await
             .map_err(open_error)?;
         assert_version(&writer).await?;
