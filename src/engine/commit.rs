@@ -9,7 +9,10 @@ use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::{admission::Permit, context::Context, directory::Directory, lanes::Lanes};
 use crate::{
-    domain::ids::DeliveryId,
+    domain::{
+        ids::{DeliveryId, EndpointId},
+        time::Timestamp,
+    },
     store::{
         StoreError, StoreResult,
         accept::AcceptContext,
@@ -145,10 +148,10 @@ impl GroupCommit {
     }
 
     async fn write(&self, group: &mut [Submission]) -> StoreResult<Vec<Acceptance>> {
-        for submission in group.iter_mut() {
-            self.reserve(&mut submission.unit);
-        }
         let now = self.context.clock.now();
+        for submission in group.iter_mut() {
+            self.reserve(&mut submission.unit, now);
+        }
         let units: Vec<_> = group.iter().map(|submission| &submission.unit).collect();
         let context = AcceptContext {
             node: self.context.node,
@@ -167,12 +170,12 @@ impl GroupCommit {
     }
 
     /// Asks the lanes which deliveries they can take from memory.
-    fn reserve(&self, unit: &mut Unit) {
+    fn reserve(&self, unit: &mut Unit, now: Timestamp) {
         for delivery in &mut unit.deliveries {
             let endpoint = delivery.endpoint.and_then(|id| self.directory.cached(id));
             if let Fate::Pending { owned, .. } = &mut delivery.fate {
                 let bytes = delivery.event.data.bytes().len();
-                *owned = endpoint.is_some_and(|live| self.lanes.reserve(&live, bytes));
+                *owned = endpoint.is_some_and(|live| self.lanes.reserve(&live, bytes, now));
             }
         }
     }
@@ -233,11 +236,7 @@ impl From<&StoreError> for CommitError {
 }
 
 /// A delivery that has just been written, as a job.
-fn job(
-    delivery: &NewDelivery,
-    endpoint: crate::domain::ids::EndpointId,
-    due: crate::domain::time::Timestamp,
-) -> Job {
+fn job(delivery: &NewDelivery, endpoint: EndpointId, due: Timestamp) -> Job {
     Job {
         delivery: delivery.id,
         project: delivery.project,

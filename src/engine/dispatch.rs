@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tokio_util::task::TaskTracker;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     context::Context,
@@ -11,22 +11,29 @@ use super::{
     send,
 };
 
+/// The attempts that are under way.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Attempts {
+    pub(super) tracker: TaskTracker,
+    /// Cancelled when those under way are waited for no longer.
+    pub(super) abandoned: CancellationToken,
+}
+
 /// Begins attempts until it is dropped.
 pub(super) async fn run(
     context: Context,
     lanes: Arc<Lanes>,
     recorder: Recorder,
-    attempts: TaskTracker,
+    attempts: Attempts,
 ) {
     loop {
         let ready = lanes.ready.notified();
         while let Some(Turn { job, endpoint }) = lanes.next() {
-            attempts.spawn(send::attempt(
-                context.clone(),
-                recorder.clone(),
-                job,
-                endpoint,
-            ));
+            let attempt = send::attempt(context.clone(), recorder.clone(), job, endpoint);
+            let abandoned = attempts.abandoned.clone();
+            attempts
+                .tracker
+                .spawn(abandoned.run_until_cancelled_owned(attempt));
         }
         ready.await;
     }

@@ -8,7 +8,7 @@ use super::{
     commit::{self, CommitError, Committer, Receipt},
     context::Context,
     directory::Directory,
-    lanes::{Lanes, Withdrawal},
+    lanes::Lanes,
     plan::Planner,
     rulebook::{ActiveListener, Rulebook},
 };
@@ -248,12 +248,16 @@ impl Gateway {
         let Context { store, clock, .. } = &self.parts.context;
         let delivery = store.delivery(project, id).await?;
         let withdrawn = match delivery.target {
-            Target::Webhook(endpoint) => {
-                self.parts.lanes.withdraw(endpoint, id) == Withdrawal::Withdrawn
-            }
-            Target::Emit => false,
+            Target::Webhook(endpoint) => self.parts.lanes.withdraw(endpoint, id),
+            Target::Emit => None,
         };
-        store.cancel(project, id, withdrawn, clock.now()).await
+        let cancelled = store.cancel(project, id, withdrawn.is_some(), clock.now());
+        let cancelled = cancelled.await;
+        if cancelled.is_err() {
+            let jobs = withdrawn.into_iter().collect();
+            commit::release(&self.parts.context, &self.parts.lanes, jobs).await;
+        }
+        cancelled
     }
 
     /// Makes a delivery due now, whatever its state.

@@ -32,25 +32,12 @@ pub(crate) struct Lanes {
     pub(super) ready: Notify,
     /// Told when a lane may want jobs from the store.
     pub(super) hungry: Notify,
-    /// Told when nothing is in flight.
-    pub(super) quiet: Notify,
 }
 
 /// A job whose turn it is.
 pub(super) struct Turn {
     pub(super) job: Job,
     pub(super) endpoint: Arc<LiveEndpoint>,
-}
-
-/// What stands where a delivery was looked for.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Withdrawal {
-    /// It waited here and is taken out.
-    Withdrawn,
-    /// Its attempt is under way.
-    InFlight,
-    /// It is not in memory.
-    Absent,
 }
 
 #[derive(Debug)]
@@ -91,19 +78,24 @@ impl Lanes {
             }),
             ready: Notify::new(),
             hungry: Notify::new(),
-            quiet: Notify::new(),
         }
     }
 
     /// Promises a place in memory to a delivery that is about to be committed. Gives whether there
-    /// is one: a lane that has a backlog serves that first.
-    pub(super) fn reserve(&self, endpoint: &Arc<LiveEndpoint>, event_bytes: usize) -> bool {
+    /// is one: what is due in the store goes first.
+    pub(super) fn reserve(
+        &self,
+        endpoint: &Arc<LiveEndpoint>,
+        event_bytes: usize,
+        now: Timestamp,
+    ) -> bool {
         self.change(endpoint.endpoint.id, |state, id| {
             let within_bytes = state.bytes + event_bytes <= state.limits.buffer_bytes;
             let buffer = state.limits.lane_buffer;
             let lane = state.lane(id);
             lane.endpoint = Some(Arc::clone(endpoint));
-            let free = lane.backlog.is_none() && !lane.refilling && lane.occupied() < buffer;
+            let is_ahead = lane.backlog.is_none_or(|due| due > now) && !lane.refilling;
+            let free = is_ahead && lane.occupied() < buffer;
             let promised = free && lane.is_open() && (within_bytes || lane.occupied() == 0);
             if promised {
                 lane.reserved += 1;
@@ -148,7 +140,7 @@ impl Lanes {
 
     /// Notes that an attempt has ended and is recorded; `waiting` is when the next one is due.
     pub(super) fn finished(&self, job: &Job, succeeded: bool, waiting: Option<Timestamp>) {
-        let quiet = self.change(job.endpoint, |state, id| {
+        self.change(job.endpoint, |state, id| {
             let lane = state.lane(id);
             lane.in_flight.remove(&job.delivery);
             lane.succeeded = succeeded;
@@ -157,28 +149,20 @@ impl Lanes {
             }
             state.in_flight -= 1;
             state.bytes -= bytes_of(job);
-            state.in_flight == 0
         });
-        if quiet {
-            self.quiet.notify_waiters();
-        }
     }
 
-    /// Takes a delivery out of the lane of `endpoint`, if it waits there.
-    pub(super) fn withdraw(&self, endpoint: EndpointId, delivery: DeliveryId) -> Withdrawal {
+    /// Takes a delivery out of the lane of `endpoint`, if it waits there for its turn.
+    pub(super) fn withdraw(&self, endpoint: EndpointId, delivery: DeliveryId) -> Option<Job> {
         self.change(endpoint, |state, id| {
             let lane = state.lane(id);
-            if lane.in_flight.contains(&delivery) {
-                return Withdrawal::InFlight;
-            }
-            let place = lane.waiting.iter().position(|job| job.delivery == delivery);
-            match place.and_then(|place| lane.waiting.remove(place)) {
-                Some(job) => {
-                    state.bytes -= bytes_of(&job);
-                    Withdrawal::Withdrawn
-                }
-                None => Withdrawal::Absent,
-            }
+            let place = lane
+                .waiting
+                .iter()
+                .position(|job| job.delivery == delivery)?;
+            let job = lane.waiting.remove(place)?;
+            state.bytes -= bytes_of(&job);
+            Some(job)
         })
     }
 

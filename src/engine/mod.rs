@@ -28,12 +28,11 @@ use tokio::{
     sync::Notify,
     task::{JoinHandle, JoinSet},
 };
-use tokio_util::task::TaskTracker;
 
 use self::{
     admission::Admission, commit::GroupCommit, context::Context, directory::Directory,
-    fanout::FanoutWorker, gateway::Parts, lanes::Lanes, plan::Planner, record::Recording,
-    refill::Refill, rulebook::Rulebook,
+    dispatch::Attempts, fanout::FanoutWorker, gateway::Parts, lanes::Lanes, plan::Planner,
+    record::Recording, refill::Refill, rulebook::Rulebook,
 };
 use crate::{
     clock::Clock,
@@ -61,7 +60,7 @@ pub struct Engine {
     context: Context,
     gateway: Gateway,
     lanes: Arc<Lanes>,
-    attempts: TaskTracker,
+    attempts: Attempts,
     /// Tasks that can end at any moment.
     workers: JoinSet<()>,
     /// Tasks that end when nobody can hand them anything any more.
@@ -115,7 +114,7 @@ impl Engine {
             rulebook: Arc::clone(&rulebook),
             directory: Arc::clone(&directory),
         });
-        let attempts = TaskTracker::new();
+        let attempts = Attempts::default();
         let mut workers = JoinSet::new();
         workers.spawn(dispatch::run(
             context.clone(),
@@ -178,17 +177,14 @@ impl Engine {
         } = self;
         lanes.stop();
         let drain = context.settings.drain;
-        attempts.close();
-        let drained = context
-            .clock
-            .timeout(drain, attempts.wait())
-            .await
-            .is_some();
-        if !drained {
+        attempts.tracker.close();
+        let ended = attempts.tracker.wait();
+        if context.clock.timeout(drain, ended).await.is_none() {
             tracing::warn!(
                 in_flight = lanes.in_flight(),
                 "attempts are still under way; they will be repeated after the next start"
             );
+            attempts.abandoned.cancel();
         }
         workers.shutdown().await;
         drop(gateway);

@@ -2,7 +2,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError, RwLock},
+    sync::{
+        Arc, Mutex, PoisonError, RwLock,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use tokio::sync::Mutex as AsyncMutex;
@@ -120,13 +123,11 @@ impl ProjectRules {
 #[derive(Default)]
 struct Entry {
     rules: RwLock<ProjectRules>,
+    /// Whether the rules were ever loaded.
+    loaded: AtomicBool,
     /// Held while changes are read and applied: what is read first is applied first.
-    loading: AsyncMutex<Loaded>,
+    loading: AsyncMutex<()>,
 }
-
-/// Whether the rules were ever loaded.
-#[derive(Default)]
-struct Loaded(bool);
 
 /// All rules that are in use.
 pub(crate) struct Rulebook {
@@ -145,7 +146,7 @@ impl Rulebook {
     /// The listeners of `project` that match.
     pub(super) async fn meet(&self, project: ProjectId, view: &EventView<'_>) -> StoreResult<Met> {
         let entry = self.entry(project);
-        if !entry.loading.lock().await.0 {
+        if !entry.loaded.load(Ordering::Acquire) {
             self.refresh(project).await?;
         }
         let rules = entry.rules.read().unwrap_or_else(PoisonError::into_inner);
@@ -155,7 +156,7 @@ impl Rulebook {
     /// Takes over what has changed in the rules of `project`.
     pub(super) async fn refresh(&self, project: ProjectId) -> StoreResult<()> {
         let entry = self.entry(project);
-        let mut loaded = entry.loading.lock().await;
+        let _loading = entry.loading.lock().await;
         let known = entry
             .rules
             .read()
@@ -167,7 +168,7 @@ impl Rulebook {
             .write()
             .unwrap_or_else(PoisonError::into_inner)
             .apply(changes);
-        loaded.0 = true;
+        entry.loaded.store(true, Ordering::Release);
         Ok(())
     }
 

@@ -72,6 +72,7 @@ fn request(job: &Job, live: &LiveEndpoint, now: Timestamp) -> Request {
     let signature = sign(&id, now.as_seconds(), &rendered.body, &live.secrets_at(now));
     let mut headers = vec![
         ("user-agent".to_owned(), USER_AGENT.to_owned()),
+        ("accept".to_owned(), "*/*".to_owned()),
         (ID_HEADER.to_owned(), id),
         (TIMESTAMP_HEADER.to_owned(), now.as_seconds().to_string()),
         (SIGNATURE_HEADER.to_owned(), signature),

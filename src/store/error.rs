@@ -65,14 +65,17 @@ impl StoreError {
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
-        match &error {
-            sqlx::Error::Database(database) if is_refusal(database.code().as_deref()) => {
-                Self::Refused(error)
-            }
-            sqlx::Error::ColumnDecode { .. } | sqlx::Error::Encode(_) | sqlx::Error::Decode(_) => {
-                Self::Refused(error)
-            }
-            _ => Self::Unavailable(error),
+        let is_transient = match &error {
+            sqlx::Error::Database(database) => !is_refusal(database.code().as_deref()),
+            sqlx::Error::Io(_)
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::WorkerCrashed => true,
+            _ => false,
+        };
+        match is_transient {
+            true => Self::Unavailable(error),
+            false => Self::Refused(error),
         }
     }
 }

@@ -68,10 +68,7 @@ async fn reserve(
     now: Timestamp,
 ) -> StoreResult<HashMap<ListenerId, i64>> {
     let hour = now.as_millis().div_euclid(HOUR);
-    let wishes: Vec<_> = wanted
-        .iter()
-        .map(|(listener, rows)| (listener, rows))
-        .collect();
+    let wishes: Vec<_> = wanted.iter().collect();
     let wishes = to_json(&wishes)?;
     sqlx::query(
         "DELETE FROM skip_rows
