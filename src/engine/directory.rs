@@ -41,6 +41,20 @@ impl LiveEndpoint {
     }
 }
 
+#[cfg(test)]
+impl LiveEndpoint {
+    /// An endpoint without secrets.
+    pub(super) fn for_tests(endpoint: Endpoint, concurrency: usize) -> Self {
+        Self {
+            endpoint,
+            secrets: Vec::new(),
+            concurrency,
+            timeout: std::time::Duration::from_secs(1),
+            retry: RetryPolicy::default(),
+        }
+    }
+}
+
 impl fmt::Debug for LiveEndpoint {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "LiveEndpoint({})", self.endpoint.id)

@@ -344,3 +344,6 @@ impl State {
 fn bytes_of(job: &Job) -> usize {
     job.event.data.bytes().len() + JOB_BYTES
 }
+
+#[cfg(test)]
+mod tests;
