@@ -25,9 +25,11 @@ mod view;
 #[cfg(test)]
 mod cases;
 #[cfg(test)]
+mod costs;
+#[cfg(test)]
 mod properties;
 
-pub use choose::{MAX_PICKS, MAX_STEPS};
+pub use choose::{LOOK, MAX_PICKS, MAX_STEPS};
 pub use condition::{Comparison, Condition, Test};
 pub use explain::{
     ClauseVerdict, Explanation, JsonText, MAX_FOUND, MAX_FOUND_CHARS, MAX_NOTES, NotVerdict, Note,
