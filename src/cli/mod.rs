@@ -3,6 +3,7 @@
 
 mod check;
 mod client;
+mod match_;
 mod options;
 mod send;
 mod serve;
@@ -43,6 +44,7 @@ pub struct Cli {
 enum Command {
     Serve(serve::ServeArgs),
     Send(send::SendArgs),
+    Match(match_::MatchArgs),
     Verify(verify::VerifyArgs),
     Check(check::CheckArgs),
 }
@@ -80,6 +82,9 @@ pub enum CliError {
     /// See [`send::SendError`].
     #[error(transparent)]
     Send(#[from] send::SendError),
+    /// See [`match_::MatchError`].
+    #[error(transparent)]
+    Match(#[from] match_::MatchError),
     /// See [`verify::VerifyArgsError`].
     #[error(transparent)]
     Verify(#[from] verify::VerifyArgsError),
@@ -116,6 +121,7 @@ impl Command {
         match self {
             Self::Serve(args) => args.run(out),
             Self::Send(args) => args.run(out),
+            Self::Match(args) => args.run(out),
             Self::Verify(args) => args.run(out),
             Self::Check(args) => args.run(out),
         }

@@ -8,7 +8,8 @@
 //! - an array has an element picked only where an accepted leaf of some field leads through it.
 //!
 //! So the fields that want a leaf choose, and absence is judged by what they have chosen; sibling
-//! arrays are independent, and the order of fields plays no part.
+//! arrays are independent, and the order of fields plays no part. (Where an event spells a path in
+//! two ways, a field may find leaves in several elements that agree: then it chooses all of them.)
 //!
 //! The cost is bounded. Fields that share no array are settled apart, and an array's elements are
 //! tried once each, so each leaf is looked at once for every array around it. Only an event that
@@ -20,9 +21,12 @@ use std::collections::BTreeSet;
 use super::flatten::Element;
 
 /// The most steps that a rule may take with one event: one for each pair of a condition and a
-/// leaf at its path, and one for each leaf or field looked at while elements are chosen. An event
-/// that takes a rule further does not match it, whatever stands under `$not`.
+/// leaf at its path, and [`LOOK`] for each leaf or field looked at while elements are chosen. An
+/// event that takes a rule further does not match it, whatever stands under `$not`.
 pub const MAX_STEPS: usize = 10_000_000;
+
+/// How many steps a look at a leaf is, beside one that tests a condition.
+pub const LOOK: usize = 10;
 
 /// The most arrays from which elements may be picked one after the other. Arrays inside each
 /// other are fewer, by the depth that events may have; what goes beyond counts as too many steps.
@@ -58,6 +62,11 @@ impl Steps {
         }
     }
 
+    /// Looks at `count` leaves or fields.
+    pub fn look(&mut self, count: usize) -> Result<(), TooCostly> {
+        self.take(count * LOOK)
+    }
+
     /// Takes `count` steps.
     pub fn take(&mut self, count: usize) -> Result<(), TooCostly> {
         self.left = self.left.checked_sub(count).ok_or(TooCostly)?;
@@ -67,7 +76,7 @@ impl Steps {
 
 /// Whether there is a choice that fulfils all fields.
 pub(super) fn agree(fields: Vec<Wanted<'_>>, steps: &mut Steps) -> Result<bool, TooCostly> {
-    steps.take(fields.iter().map(Wanted::size).sum())?;
+    steps.look(fields.iter().map(Wanted::size).sum())?;
     if fields.iter().any(Wanted::is_hopeless) {
         return Ok(false);
     }
@@ -90,14 +99,20 @@ fn group_agrees(fields: &[Wanted<'_>], steps: &mut Steps) -> Result<bool, TooCos
     agreed
 }
 
-/// Tries every element of `array`, and then to do without it.
+/// Tries every element of `array` that may be picked. To pick one is never worse than to pick
+/// none: it takes away leaves of that array alone, and whoever chose none of those is no worse off.
 fn some_pick_agrees(
     fields: &[Wanted<'_>],
     array: u32,
     steps: &mut Steps,
 ) -> Result<bool, TooCostly> {
-    for element in elements(fields, array) {
-        steps.take(fields.len())?;
+    let elements = elements(fields, array);
+    if elements.is_empty() {
+        let left = fields.iter().map(|field| field.without(array));
+        return agree(left.collect(), steps);
+    }
+    for element in elements {
+        steps.look(fields.len())?;
         let picked = surviving(fields.iter().map(|field| field.with(element)));
         if let Some(picked) = picked
             && agree(picked, steps)?
@@ -105,8 +120,7 @@ fn some_pick_agrees(
             return Ok(true);
         }
     }
-    let left = surviving(fields.iter().map(|field| field.without(array)));
-    left.map_or(Ok(false), |left| agree(left, steps))
+    Ok(false)
 }
 
 /// The fields, unless one of them can no longer be fulfilled.
@@ -182,21 +196,17 @@ impl<'e> Wanted<'e> {
         }
     }
 
-    /// What is left of it when no element of `array` is picked: leaves in it cannot be chosen,
-    /// but they are there.
+    /// What it is when no element of `array` is picked, because it accepts no leaf in there: but
+    /// the leaves are there.
     fn without(&self, array: u32) -> Self {
-        let is_outside =
-            |place: &&&[Element]| place.first().is_none_or(|first| first.array != array);
-        let accepted = self.accepted.iter().filter(is_outside).copied();
-        let present = self.present.as_ref().map(|places| {
-            let outside = places
-                .iter()
-                .map(|place| if is_outside(&place) { *place } else { &[] });
-            sorted(outside.collect())
-        });
+        let opened = |place: &&'e [Element]| match place.first() {
+            Some(first) if first.array == array => &[],
+            _ => *place,
+        };
+        let present = self.present.as_ref();
         Self {
-            accepted: accepted.collect(),
-            present,
+            accepted: self.accepted.clone(),
+            present: present.map(|places| sorted(places.iter().map(opened).collect())),
         }
     }
 }

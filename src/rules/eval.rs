@@ -82,7 +82,7 @@ impl<'e> Evaluation<'e> {
         pattern: &Pattern,
         steps: &mut Steps,
     ) -> Result<bool, TooCostly> {
-        steps.take(1 + branch.clauses.len())?;
+        steps.look(1 + branch.clauses.len())?;
         let fails = |not: &usize| self.nots[*not].is_some();
         let is_hopeless = |clause: &usize| self.answers[*clause].is_hopeless();
         if branch.nots.iter().any(fails) || branch.clauses.iter().any(is_hopeless) {

@@ -1,105 +1,18 @@
 //! Says why an event matches a rule or does not, clause by clause.
 
-use std::fmt;
-
-use serde::Serialize;
-use serde_json::value::RawValue;
-
 use super::{
     Rule,
     choose::{MAX_STEPS, Steps, agree},
     eval::{Answer, Evaluation, evaluate},
-    flatten::{Flat, Found},
-    leaf::Leaf,
+    flatten::Flat,
     on::On,
     pattern::{Branch, Clause, Pattern},
+    verdict::{
+        ClauseVerdict, Explanation, JsonText, MAX_FOUND, MAX_NOTES, NotVerdict, Note,
+        SubjectVerdict, WhenVerdict,
+    },
     view::EventView,
 };
-
-/// The most values of an event that are shown for one clause.
-pub const MAX_FOUND: usize = 8;
-
-/// The most characters that are shown of a value.
-pub const MAX_FOUND_CHARS: usize = 200;
-
-/// The most notes on branches that an explanation has.
-pub const MAX_NOTES: usize = 8;
-
-/// Why an event matches a rule, or does not. It stands in the order in which the rule was written.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Explanation {
-    /// Whether the event matches.
-    pub matched: bool,
-    /// The event's type, empty if it has none.
-    pub event_type: String,
-    /// For each entry of `on`, whether it holds; one is enough.
-    pub on: Vec<SubjectVerdict>,
-    /// What `when` says, if the rule has it.
-    pub when: Option<WhenVerdict>,
-}
-
-/// Whether an entry of `on` holds.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct SubjectVerdict {
-    /// The entry.
-    pub subject: String,
-    /// Whether the event's type is one of those.
-    pub held: bool,
-}
-
-/// What a pattern says.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct WhenVerdict {
-    /// Whether it holds.
-    pub held: bool,
-    /// Its clauses, also those under `$or` and `$not`.
-    pub clauses: Vec<ClauseVerdict>,
-    /// Its `$not`s, inner ones before those around them.
-    pub nots: Vec<NotVerdict>,
-    /// What the clauses alone do not tell; at most [`MAX_NOTES`].
-    pub notes: Vec<Note>,
-}
-
-/// What one clause says.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ClauseVerdict {
-    /// Where it stands in the pattern: an RFC 6901 pointer.
-    pub pointer: String,
-    /// The path that it speaks of.
-    pub path: String,
-    /// Its conditions, as they were written; any of them will do.
-    pub wanted: Vec<JsonText>,
-    /// What stands at that path in the event: at most [`MAX_FOUND`] values, strings and numbers
-    /// of more than [`MAX_FOUND_CHARS`] cut, with `…` at the cut.
-    pub found: Vec<JsonText>,
-    /// How many more values stand there.
-    pub found_more: usize,
-    /// Whether it holds: together with others where a branch does, else by itself.
-    pub held: bool,
-}
-
-/// Whether a `$not` holds.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct NotVerdict {
-    /// Where it stands in the pattern: an RFC 6901 pointer.
-    pub pointer: String,
-    /// Whether it holds, which is to say that the object in it does not.
-    pub held: bool,
-}
-
-/// Why a pattern does not hold although its clauses do.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Note {
-    /// The pointers of the clauses that it speaks of.
-    pub clauses: Vec<String>,
-    /// A sentence.
-    pub text: String,
-}
-
-/// The text of a JSON value; it stands in JSON as that value.
-#[derive(Debug, Clone, Serialize)]
-#[serde(transparent)]
-pub struct JsonText(Box<RawValue>);
 
 /// Explains why `event` matches `rule` or does not. Its `matched` is what [`Rule::matches`] says.
 pub fn explain(rule: &Rule, event: &EventView<'_>) -> Explanation {
@@ -217,53 +130,142 @@ impl ClauseVerdict {
             wanted: wanted
                 .map(|condition| JsonText::of(&condition.json))
                 .collect(),
-            found: found.map(JsonText::of_found).collect(),
+            found: found.map(|found| JsonText::of_leaf(&found.leaf)).collect(),
             found_more: answer.leaves.len().saturating_sub(MAX_FOUND),
             held,
         }
     }
 }
 
-impl JsonText {
-    /// The text.
-    pub fn as_str(&self) -> &str {
-        self.0.get()
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::rules::MAX_FOUND_CHARS;
+
+    fn verdict(pattern: &str, event: &str) -> WhenVerdict {
+        let pattern = Pattern::parse(pattern.as_bytes()).expect(pattern);
+        let view = EventView::from_json(event.as_bytes()).expect(event);
+        pattern.explain(&Flat::of(&view))
     }
 
-    fn of_found(found: &Found) -> Self {
-        match &found.leaf {
-            Leaf::Text(text) => Self::of(&Leaf::Text(cut(text).into()).to_string()),
-            Leaf::Number(number) if number.as_str().len() > MAX_FOUND_CHARS => {
-                Self::of(&Leaf::Text(cut(number.as_str()).into()).to_string())
-            }
-            other => Self::of(&other.to_string()),
-        }
+    fn held(verdict: &WhenVerdict) -> Vec<bool> {
+        verdict.clauses.iter().map(|clause| clause.held).collect()
     }
 
-    /// `json` is the text of a JSON value; what should not be is `null`.
-    fn of(json: &str) -> Self {
-        let raw = RawValue::from_string(json.to_owned());
-        Self(raw.unwrap_or_else(|_| RawValue::NULL.to_owned()))
+    #[test]
+    fn an_explanation_names_what_was_wanted_and_what_stood_there() {
+        let rule = Rule {
+            on: On::parse(&["site.*".to_owned(), "domain.>".to_owned()]).expect("subjects"),
+            when: Some(
+                Pattern::parse(
+                    br#"{"subject": ["b", {"prefix": "c"}], "data.n": [{"numeric": [">", 1e0]}],
+                        "$not": {"data": {"test": [true]}}}"#,
+                )
+                .expect("a pattern"),
+            ),
+        };
+        let event =
+            br#"{"type": "site.up", "subject": "a", "data": {"n": [0, 5.0], "test": false}}"#;
+        let view = EventView::from_json(event).expect("an event");
+        let explanation = serde_json::to_value(explain(&rule, &view)).expect("JSON");
+        assert_eq!(
+            explanation,
+            json!({
+                "matched": false,
+                "event_type": "site.up",
+                "on": [
+                    {"subject": "site.*", "held": true},
+                    {"subject": "domain.>", "held": false},
+                ],
+                "when": {
+                    "held": false,
+                    "clauses": [
+                        {"pointer": "/subject", "path": "subject", "wanted": ["b", {"prefix": "c"}],
+                         "found": ["a"], "found_more": 0, "held": false},
+                        {"pointer": "/data.n", "path": "data.n", "wanted": [{"numeric": [">", 1e0]}],
+                         "found": [0, 5.0], "found_more": 0, "held": true},
+                        {"pointer": "/$not/data/test", "path": "data.test", "wanted": [true],
+                         "found": [false], "found_more": 0, "held": false},
+                    ],
+                    "nots": [{"pointer": "/$not", "held": true}],
+                    "notes": [],
+                },
+            })
+        );
     }
-}
 
-impl fmt::Display for JsonText {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.as_str())
+    #[test]
+    fn clauses_that_hold_in_different_elements_only_are_told_so() {
+        let pattern = r#"{"items": {"id": [1], "state": ["sold"]}}"#;
+        let apart = r#"{"items": [{"id": 1, "state": "free"}, {"id": 2, "state": "sold"}]}"#;
+        let verdict = verdict(pattern, apart);
+        assert!(!verdict.held);
+        assert_eq!(held(&verdict), [true, true]);
+        assert_eq!(verdict.notes[0].clauses, ["/items/id", "/items/state"]);
+        assert!(verdict.notes[0].text.contains("no single array element"));
     }
-}
 
-impl PartialEq for JsonText {
-    fn eq(&self, other: &Self) -> bool {
-        self.as_str() == other.as_str()
+    #[test]
+    fn a_clause_that_fails_by_itself_needs_no_note() {
+        let pattern = r#"{"a": [1], "b": [2], "$or": [{"c": [3]}, {"d": [4]}]}"#;
+        let verdict = verdict(pattern, r#"{"a": 1, "b": 3, "d": 4}"#);
+        assert_eq!(held(&verdict), [true, false, false, true]);
+        assert_eq!(verdict.notes, []);
     }
-}
 
-impl Eq for JsonText {}
+    #[test]
+    fn absence_that_holds_in_the_chosen_element_is_shown_as_held() {
+        let pattern = r#"{"items": {"id": [2], "sold": [{"exists": false}]}}"#;
+        let event = r#"{"items": [{"id": 1, "sold": true}, {"id": 2}]}"#;
+        let verdict = verdict(pattern, event);
+        assert!(verdict.held);
+        assert_eq!(held(&verdict), [true, true]);
+    }
 
-fn cut(text: &str) -> String {
-    match text.char_indices().nth(MAX_FOUND_CHARS) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
+    #[test]
+    fn a_not_that_fails_shows_the_clauses_that_hold_in_it() {
+        let verdict = verdict(r#"{"a": [1], "$not": {"b": [2]}}"#, r#"{"a": 1, "b": 2}"#);
+        assert!(!verdict.held);
+        assert_eq!(held(&verdict), [true, true]);
+        assert!(!verdict.nots[0].held);
+        assert_eq!(verdict.notes, []);
+    }
+
+    #[test]
+    fn what_stood_there_is_shown_up_to_a_limit() {
+        let long = "é".repeat(MAX_FOUND_CHARS + 1);
+        let many = "1,".repeat(MAX_FOUND + 2);
+        let event = format!(
+            r#"{{"a": [{many} 2], "b": "{long}", "c": {}}}"#,
+            "9".repeat(300)
+        );
+        let verdict = verdict(r#"{"a": [3], "b": [3], "c": [3], "d": [3]}"#, &event);
+        let [a, b, c, d] = verdict.clauses.as_slice() else {
+            panic!("four clauses");
+        };
+        assert_eq!((a.found.len(), a.found_more), (MAX_FOUND, 3));
+        assert_eq!(
+            b.found[0].as_str(),
+            format!("\"{}…\"", "é".repeat(MAX_FOUND_CHARS))
+        );
+        assert_eq!(
+            c.found[0].as_str(),
+            format!("\"{}…\"", "9".repeat(MAX_FOUND_CHARS))
+        );
+        assert_eq!(d.found, []);
+    }
+
+    #[test]
+    fn the_number_of_notes_is_limited() {
+        let alternatives: Vec<_> = (0..20).map(|n| format!(r#"{{"b": [{n}]}}"#)).collect();
+        let pattern = format!(
+            r#"{{"d": {{"a": [1], "$or": [{}]}}}}"#,
+            alternatives.join(",")
+        );
+        let elements: Vec<_> = (0..20).map(|n| format!(r#"{{"b": {n}}}"#)).collect();
+        let event = format!(r#"{{"d": [{{"a": 1}}, {}]}}"#, elements.join(","));
+        assert_eq!(verdict(&pattern, &event).notes.len(), MAX_NOTES);
     }
 }

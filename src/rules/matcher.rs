@@ -56,3 +56,53 @@ impl<K> Default for Matcher<K> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::{On, Pattern};
+
+    fn rule(on: &str, when: Option<&str>) -> Arc<Rule> {
+        Arc::new(Rule {
+            on: On::parse(&[on.to_owned()]).expect(on),
+            when: when.map(|when| Pattern::parse(when.as_bytes()).expect(when)),
+        })
+    }
+
+    const NONE: [u8; 0] = [];
+
+    fn matching(matcher: &Matcher<u8>, event: &str) -> Vec<u8> {
+        matcher.matches(&EventView::from_json(event.as_bytes()).expect(event))
+    }
+
+    #[test]
+    fn keys_of_matching_rules_come_in_order() {
+        let mut matcher = Matcher::new();
+        matcher.insert(3, rule("site.>", None));
+        matcher.insert(1, rule(">", Some(r#"{"data": {"live": [true]}}"#)));
+        matcher.insert(
+            2,
+            rule("site.deploy", Some(r#"{"data": {"live": [false]}}"#)),
+        );
+        let live = r#"{"type": "site.deploy", "data": {"live": true}}"#;
+        assert_eq!(matching(&matcher, live), [1, 3]);
+        let other = r#"{"type": "site.deploy", "data": {"live": false}}"#;
+        assert_eq!(matching(&matcher, other), [2, 3]);
+        assert_eq!(matching(&matcher, r#"{"type": "domain.set"}"#), NONE);
+    }
+
+    #[test]
+    fn rules_come_and_go_one_at_a_time() {
+        let mut matcher = Matcher::new();
+        assert!(matcher.is_empty());
+        matcher.insert(1, rule("a", None));
+        matcher.insert(1, rule("b", None));
+        assert_eq!(matcher.len(), 1);
+        assert_eq!(matching(&matcher, r#"{"type": "a"}"#), NONE);
+        assert_eq!(matching(&matcher, r#"{"type": "b"}"#), [1]);
+        matcher.remove(&1);
+        matcher.remove(&2);
+        assert_eq!(matching(&matcher, r#"{"type": "b"}"#), NONE);
+        assert!(matcher.is_empty());
+    }
+}

@@ -20,19 +20,19 @@ mod pattern;
 mod refusal;
 mod text;
 mod tree;
+mod verdict;
 mod view;
 
 #[cfg(test)]
 mod cases;
 #[cfg(test)]
+mod costs;
+#[cfg(test)]
 mod properties;
 
-pub use choose::{MAX_PICKS, MAX_STEPS};
+pub use choose::{LOOK, MAX_PICKS, MAX_STEPS};
 pub use condition::{Comparison, Condition, Test};
-pub use explain::{
-    ClauseVerdict, Explanation, JsonText, MAX_FOUND, MAX_FOUND_CHARS, MAX_NOTES, NotVerdict, Note,
-    SubjectVerdict, WhenVerdict, explain,
-};
+pub use explain::explain;
 pub use flatten::{Element, Flat, Found, Inside};
 pub use leaf::Leaf;
 pub use matcher::Matcher;
@@ -41,6 +41,10 @@ pub use on::{MAX_SUBJECTS, On, Subject};
 pub use pattern::{Clause, MAX_BRANCHES, MAX_BYTES, MAX_LEVELS, MAX_PATHS, Pattern};
 pub use refusal::{Refusal, RefusalCode};
 pub use text::{Folded, TextTest, Wildcard};
+pub use verdict::{
+    ClauseVerdict, Explanation, JsonText, MAX_FOUND, MAX_FOUND_CHARS, MAX_NOTES, NotVerdict, Note,
+    SubjectVerdict, WhenVerdict,
+};
 pub use view::EventView;
 
 /// Which events a listener waits for.

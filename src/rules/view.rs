@@ -118,3 +118,132 @@ fn split(json: &[u8]) -> JiterResult<Vec<(String, Field<'_>)>> {
     }
     Ok(fields)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::domain::{
+        chance::Chance,
+        event::{Attributes, EventState, EventType},
+        ids::Ids,
+        lineage::Lineage,
+        time::Timestamp,
+    };
+    use crate::rules::{Flat, Pattern};
+
+    fn event(data: Data) -> Event {
+        let ids = Ids::new(Chance::seeded(1));
+        let now = Timestamp::from_millis(0);
+        let id = ids.next(now);
+        let extension = |name: &str, value| (name.to_owned(), value);
+        Event {
+            id,
+            project: ids.next(now),
+            attributes: Attributes {
+                id: "order-7".to_owned(),
+                source: "/shop".to_owned(),
+                event_type: EventType::parse("order.paid").expect("a type"),
+                subject: None,
+                time: "2026-11-23T15:00:00Z".to_owned(),
+                datacontenttype: Some("application/json".to_owned()),
+                dataschema: None,
+                extensions: BTreeMap::from([
+                    extension("priority", ExtensionValue::Integer(3)),
+                    extension("region", ExtensionValue::String("eu".to_owned())),
+                    extension("sampled", ExtensionValue::Boolean(true)),
+                ]),
+            },
+            data,
+            received_at: now,
+            lineage: Lineage::root(id),
+            state: EventState::Accepted,
+        }
+    }
+
+    fn matches(pattern: &str, event: &Event) -> bool {
+        let pattern = Pattern::parse(pattern.as_bytes()).expect(pattern);
+        pattern.matches(&Flat::of(&EventView::of(event)))
+    }
+
+    #[test]
+    fn a_stored_event_shows_its_whole_envelope() {
+        let event = event(Data::Json(Bytes::from_static(
+            br#"{"total": 9007199254740993, "lines": [{"sku": "a"}]}"#,
+        )));
+        for pattern in [
+            r#"{"specversion": ["1.0"]}"#,
+            r#"{"id": ["order-7"]}"#,
+            r#"{"source": ["/shop"]}"#,
+            r#"{"type": ["order.paid"]}"#,
+            r#"{"subject": [{"exists": false}]}"#,
+            r#"{"time": ["2026-11-23T15:00:00Z"]}"#,
+            r#"{"datacontenttype": ["application/json"]}"#,
+            r#"{"dataschema": [{"exists": false}]}"#,
+            r#"{"priority": [3], "region": ["eu"], "sampled": [true]}"#,
+            r#"{"data": {"total": [9007199254740993], "lines": {"sku": ["a"]}}}"#,
+        ] {
+            assert!(matches(pattern, &event), "{pattern}");
+        }
+        assert!(!matches(r#"{"data.total": [9007199254740992]}"#, &event));
+        assert_eq!(EventView::of(&event).event_type(), "order.paid");
+    }
+
+    #[test]
+    fn text_is_a_string_and_bytes_are_not_there() {
+        let text = event(Data::Text(Bytes::from_static(b"{\"a\": 1}")));
+        assert!(matches(r#"{"data": ["{\"a\": 1}"]}"#, &text));
+        assert!(!matches(r#"{"data": {"a": [1]}}"#, &text));
+        for data in [
+            Data::Absent,
+            Data::Binary(Bytes::from_static(b"a")),
+            Data::Text(Bytes::from_static(b"\xff")),
+            Data::Json(Bytes::from_static(b"{\"a\": [1, {\"b\": ")),
+        ] {
+            let event = event(data);
+            let present = r#"{"$or": [{"data": [{"exists": true}]}, {"data.a": [1]}]}"#;
+            assert!(!matches(present, &event), "{:?}", event.data);
+        }
+    }
+
+    #[test]
+    fn an_envelope_in_json_is_taken_as_it_is() {
+        let view = EventView::from_json(br#" {"type": "a\u002eb", "x": 1} "#).expect("an event");
+        assert_eq!(view.event_type(), "a.b");
+        for typeless in [r#"{"data": 1}"#, r#"{"type": 5}"#] {
+            let view = EventView::from_json(typeless.as_bytes()).expect("an event");
+            assert_eq!(view.event_type(), "");
+        }
+    }
+
+    #[test]
+    fn what_is_no_envelope_is_refused() {
+        for (text, pointer) in [
+            ("[]", ""),
+            ("\"a\"", ""),
+            ("", ""),
+            ("{\"a\":1", ""),
+            (r#"{"a":{"b":1,"b":2}}"#, "/a/b"),
+        ] {
+            let error = EventView::from_json(text.as_bytes()).expect_err(text);
+            assert_eq!(error.pointer, pointer, "{text}");
+        }
+    }
+
+    #[test]
+    fn data_may_nest_as_deep_in_its_envelope_as_alone() {
+        let nested = |depth: usize| {
+            let open = r#"{"a":"#.repeat(depth);
+            format!(r#"{{"data":{open}1{}}}"#, "}".repeat(depth))
+        };
+        let deepest = nested(MAX_DEPTH);
+        let view = EventView::from_json(deepest.as_bytes()).expect("an event");
+        let flat = Flat::of(&view);
+        let path = format!("data{}", ".a".repeat(MAX_DEPTH));
+        assert_eq!(flat.at(&path).len(), 1);
+        assert!(EventView::from_json(nested(MAX_DEPTH + 1).as_bytes()).is_err());
+    }
+}
