@@ -1,0 +1,296 @@
+//! The queue, and what follows from attempts.
+
+use riposte::{
+    domain::{
+        delivery::{DeadReason, DeliveryState},
+        endpoint::{EndpointState, StateReason},
+        ids::{DeliveryId, EndpointId, default_project},
+        retry::Verdict,
+    },
+    store::{
+        deliveries::{Cancellation, Revival},
+        queue::Wish,
+        record::Recorded,
+    },
+};
+
+use super::world::{NOW, World, after};
+
+async fn claim(world: &World, endpoint: EndpointId, limit: usize, seconds: u64) -> Vec<DeliveryId> {
+    let wishes = [Wish { endpoint, limit }];
+    let claims = world
+        .store
+        .claim_due(world.node, &wishes, after(seconds))
+        .await;
+    let claim = claims.expect("a claim").remove(0);
+    claim.jobs.iter().map(|job| job.delivery).collect()
+}
+
+async fn state(world: &World, delivery: DeliveryId) -> (DeliveryState, Option<String>, u32) {
+    let found = world.store.delivery(default_project(), delivery).await;
+    let found = found.expect("a delivery");
+    (found.state, found.reason, found.attempts)
+}
+
+pub async fn what_is_due_is_claimed_once_in_its_order(world: World) {
+    let endpoint = world.endpoint().await;
+    let late = world.pending(endpoint, false, after(20)).await;
+    let second = world.pending(endpoint, false, after(2)).await;
+    let first = world.pending(endpoint, false, after(1)).await;
+    assert_eq!(claim(&world, endpoint, 10, 0).await, []);
+    assert_eq!(claim(&world, endpoint, 1, 5).await, [first]);
+    assert_eq!(claim(&world, endpoint, 10, 5).await, [second]);
+    assert_eq!(claim(&world, endpoint, 10, 5).await, []);
+    let wishes = [Wish { endpoint, limit: 1 }];
+    let claims = world.store.claim_due(world.node, &wishes, after(5)).await;
+    assert_eq!(claims.expect("a claim")[0].next_due, Some(after(20)));
+    assert_eq!(claim(&world, endpoint, 10, 20).await, [late]);
+}
+
+pub async fn what_a_node_owns_is_claimable_only_after_its_release(world: World) {
+    let endpoint = world.endpoint().await;
+    let owned = world.pending(endpoint, true, NOW).await;
+    assert_eq!(claim(&world, endpoint, 10, 1).await, []);
+    world
+        .store
+        .release(world.ids.next(NOW), &[owned])
+        .await
+        .expect("released");
+    assert_eq!(
+        claim(&world, endpoint, 10, 1).await,
+        [],
+        "another node's release changes nothing"
+    );
+    world
+        .store
+        .release(world.node, &[owned])
+        .await
+        .expect("released");
+    assert_eq!(claim(&world, endpoint, 10, 1).await, [owned]);
+
+    let successor = world.ids.next(NOW);
+    assert_eq!(
+        world
+            .store
+            .release_expired(world.node)
+            .await
+            .expect("released"),
+        0
+    );
+    assert_eq!(
+        world
+            .store
+            .release_expired(successor)
+            .await
+            .expect("released"),
+        1
+    );
+    assert_eq!(claim(&world, endpoint, 10, 1).await, [owned]);
+}
+
+pub async fn backlogs_name_each_endpoint_with_its_first_due_time(world: World) {
+    let (one, other, busy) = (
+        world.endpoint().await,
+        world.endpoint().await,
+        world.endpoint().await,
+    );
+    world.pending(one, false, after(9)).await;
+    world.pending(one, false, after(3)).await;
+    world.pending(other, false, NOW).await;
+    world.pending(busy, true, NOW).await;
+    let mut backlogs = world.store.backlogs().await.expect("backlogs");
+    backlogs.sort();
+    assert_eq!(backlogs, [(one, after(3)), (other, NOW)]);
+}
+
+pub async fn an_outcome_settles_or_postpones_its_delivery(world: World) {
+    let endpoint = world.endpoint().await;
+    let delivered = world.pending(endpoint, true, NOW).await;
+    let retried = world.pending(endpoint, true, NOW).await;
+    let dead = world.pending(endpoint, true, NOW).await;
+    let exhausted = Verdict::Dead(DeadReason::AttemptsExhausted);
+    let outcomes = [
+        world.outcome(delivered, endpoint, 1, 204, Verdict::Delivered),
+        world.outcome(retried, endpoint, 1, 500, Verdict::Retry(after(60))),
+        world.outcome(dead, endpoint, 1, 500, exhausted),
+    ];
+    let recorded = world
+        .store
+        .record(world.node, &outcomes, NOW)
+        .await
+        .expect("recorded");
+    let expected = [
+        Recorded::Final(DeliveryState::Delivered),
+        Recorded::Waiting(after(60)),
+        Recorded::Final(DeliveryState::Dead),
+    ];
+    assert_eq!(recorded, expected);
+    assert_eq!(
+        state(&world, delivered).await,
+        (DeliveryState::Delivered, None, 1)
+    );
+    assert_eq!(
+        state(&world, retried).await,
+        (DeliveryState::Pending, None, 1)
+    );
+    let reason = Some("attempts_exhausted".to_owned());
+    assert_eq!(state(&world, dead).await, (DeliveryState::Dead, reason, 1));
+    assert_eq!(claim(&world, endpoint, 10, 59).await, []);
+    assert_eq!(claim(&world, endpoint, 10, 60).await, [retried]);
+
+    let attempts = world
+        .store
+        .attempts(default_project(), dead)
+        .await
+        .expect("attempts");
+    assert_eq!(attempts.len(), 1);
+    assert_eq!(attempts[0].attempt, outcomes[2].attempt);
+}
+
+pub async fn an_outcome_of_a_node_that_no_longer_owns_changes_nothing(world: World) {
+    let endpoint = world.endpoint().await;
+    let delivery = world.pending(endpoint, true, NOW).await;
+    let paused = world.ids.next(NOW);
+    let outcome = world.outcome(delivery, endpoint, 1, 200, Verdict::Delivered);
+    let recorded = world
+        .store
+        .record(paused, &[outcome], NOW)
+        .await
+        .expect("recorded");
+    assert_eq!(recorded, [Recorded::Superseded]);
+    assert_eq!(
+        state(&world, delivery).await,
+        (DeliveryState::Pending, None, 0)
+    );
+    let attempts = world.store.attempts(default_project(), delivery).await;
+    assert_eq!(
+        attempts.expect("attempts").len(),
+        1,
+        "what was sent is in the log all the same"
+    );
+}
+
+pub async fn a_delivery_is_called_off_at_once_or_after_its_attempt(world: World) {
+    let endpoint = world.endpoint().await;
+    let (waiting, held) = (
+        world.pending(endpoint, false, NOW).await,
+        world.pending(endpoint, true, NOW).await,
+    );
+    let (failing, succeeding) = (
+        world.pending(endpoint, true, NOW).await,
+        world.pending(endpoint, true, NOW).await,
+    );
+    let cancel = async |id, withdrawn| {
+        let cancelled = world
+            .store
+            .cancel(default_project(), id, withdrawn, NOW)
+            .await;
+        cancelled.expect("an answer")
+    };
+    assert_eq!(cancel(waiting, false).await, Cancellation::Cancelled);
+    assert_eq!(cancel(held, true).await, Cancellation::Cancelled);
+    assert_eq!(cancel(failing, false).await, Cancellation::Cancelling);
+    assert_eq!(cancel(succeeding, false).await, Cancellation::Cancelling);
+    let outcomes = [
+        world.outcome(failing, endpoint, 1, 500, Verdict::Retry(after(60))),
+        world.outcome(succeeding, endpoint, 1, 200, Verdict::Delivered),
+    ];
+    world
+        .store
+        .record(world.node, &outcomes, NOW)
+        .await
+        .expect("recorded");
+    let requested = || Some("requested".to_owned());
+    assert_eq!(
+        state(&world, held).await,
+        (DeliveryState::Cancelled, requested(), 0)
+    );
+    assert_eq!(
+        state(&world, failing).await,
+        (DeliveryState::Cancelled, requested(), 1)
+    );
+    assert_eq!(
+        state(&world, succeeding).await,
+        (DeliveryState::Delivered, None, 1)
+    );
+    assert_eq!(
+        cancel(succeeding, false).await,
+        Cancellation::NotPending(DeliveryState::Delivered)
+    );
+    assert!(world.store.backlogs().await.expect("backlogs").is_empty());
+}
+
+pub async fn a_closed_delivery_comes_back_with_a_new_budget(world: World) {
+    let endpoint = world.endpoint().await;
+    let delivery = world.pending(endpoint, true, NOW).await;
+    let exhausted = Verdict::Dead(DeadReason::AttemptsExhausted);
+    let outcome = world.outcome(delivery, endpoint, 1, 500, exhausted);
+    world
+        .store
+        .record(world.node, &[outcome], NOW)
+        .await
+        .expect("recorded");
+    let revived = world
+        .store
+        .revive(default_project(), delivery, after(90))
+        .await;
+    assert_eq!(revived.expect("an answer"), Revival::Due(endpoint));
+    let wishes = [Wish { endpoint, limit: 1 }];
+    let claims = world
+        .store
+        .claim_due(world.node, &wishes, after(90))
+        .await
+        .expect("a claim");
+    let job = &claims[0].jobs[0];
+    assert_eq!(
+        (job.attempts, job.attempts_before, job.since),
+        (1, 1, after(90))
+    );
+    let revived = world
+        .store
+        .revive(default_project(), delivery, after(91))
+        .await;
+    assert_eq!(revived.expect("an answer"), Revival::UnderWay);
+}
+
+pub async fn what_waits_for_a_closed_endpoint_is_settled_in_steps(world: World) {
+    let endpoint = world.endpoint().await;
+    let mut ids = Vec::new();
+    for seconds in 0..5 {
+        ids.push(world.pending(endpoint, false, after(seconds)).await);
+    }
+    let reason = DeadReason::EndpointDisabled.as_str();
+    let settle = async || {
+        let settled = world
+            .store
+            .settle_endpoint(endpoint, DeliveryState::Dead, reason, 3, NOW);
+        settled.await.expect("settled")
+    };
+    assert_eq!((settle().await, settle().await, settle().await), (3, 2, 0));
+    for id in ids {
+        let reason = Some(reason.to_owned());
+        assert_eq!(state(&world, id).await, (DeliveryState::Dead, reason, 0));
+    }
+}
+
+pub async fn a_gone_endpoint_is_disabled_with_its_outcome(world: World) {
+    let endpoint = world.endpoint().await;
+    let delivery = world.pending(endpoint, true, NOW).await;
+    let mut outcome = world.outcome(delivery, endpoint, 1, 410, Verdict::Dead(DeadReason::Gone));
+    outcome.disable = Some(StateReason::Gone);
+    world
+        .store
+        .record(world.node, &[outcome], after(1))
+        .await
+        .expect("recorded");
+    let found = world
+        .store
+        .endpoint(default_project(), endpoint)
+        .await
+        .expect("the endpoint");
+    assert_eq!(found.config.state, EndpointState::Disabled);
+    assert_eq!(
+        (found.state_reason, found.state_since),
+        (StateReason::Gone, after(1))
+    );
+}

@@ -1,0 +1,43 @@
+//! What every store promises: one suite of cases, run on each kind of store.
+
+mod accepting;
+mod claiming;
+mod world;
+
+use self::world::World;
+
+/// Runs each case on each kind of store.
+macro_rules! conformance {
+    ($($module:ident: $($case:ident),+ $(,)?;)+) => {
+        mod sqlite {
+            $($(
+                #[tokio::test]
+                async fn $case() {
+                    super::$module::$case(super::World::sqlite().await).await;
+                }
+            )+)+
+        }
+    };
+}
+
+conformance! {
+    accepting:
+        a_stored_unit_is_there_with_all_that_belongs_to_it,
+        the_same_event_is_a_duplicate_and_another_one_under_its_key_a_conflict,
+        a_batch_answers_for_each_unit,
+        a_key_is_forgotten_after_its_window,
+        a_stale_unit_leaves_nothing_behind,
+        a_refused_unit_leaves_nothing_of_its_batch_behind,
+        a_fanout_moves_once_from_each_place,
+        skipped_deliveries_are_rows_up_to_a_limit_and_counts_beyond;
+    claiming:
+        what_is_due_is_claimed_once_in_its_order,
+        what_a_node_owns_is_claimable_only_after_its_release,
+        backlogs_name_each_endpoint_with_its_first_due_time,
+        an_outcome_settles_or_postpones_its_delivery,
+        an_outcome_of_a_node_that_no_longer_owns_changes_nothing,
+        a_delivery_is_called_off_at_once_or_after_its_attempt,
+        a_closed_delivery_comes_back_with_a_new_budget,
+        what_waits_for_a_closed_endpoint_is_settled_in_steps,
+        a_gone_endpoint_is_disabled_with_its_outcome;
+}

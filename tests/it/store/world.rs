@@ -1,0 +1,192 @@
+//! A store of its own for each case, and makers of what goes into it.
+
+use std::{sync::Arc, time::Duration};
+
+use riposte::{
+    domain::{
+        attempt::{Attempt, Exchange, Response},
+        chance::Chance,
+        delivery::Cause,
+        draft::EventDraft,
+        endpoint::{EndpointConfig, EndpointState},
+        event::{Data, Event, EventType},
+        ids::{DeliveryId, EndpointId, Ids, NodeId, default_project},
+        retry::Verdict,
+        seal::{Keyring, SealingKey},
+        signature::Secret,
+        time::Timestamp,
+        webhook::{Format, Headers},
+    },
+    store::{
+        Store, StoreSettings,
+        accept::AcceptContext,
+        endpoints::NewEndpoint,
+        record::Outcome,
+        unit::{Acceptance, EventKey, Fate, MetEvent, NewDelivery, Unit},
+    },
+};
+use tempfile::TempDir;
+
+pub const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
+
+/// `seconds` after [`NOW`].
+pub fn after(seconds: u64) -> Timestamp {
+    NOW.plus(Duration::from_secs(seconds))
+}
+
+pub struct World {
+    pub store: Store,
+    pub node: NodeId,
+    pub ids: Ids,
+    pub chance: Chance,
+    _directory: TempDir,
+}
+
+impl World {
+    pub async fn sqlite() -> Self {
+        let directory = TempDir::new().expect("a directory");
+        let chance = Chance::seeded(1);
+        let settings = StoreSettings {
+            url: format!("sqlite://{}/riposte.db", directory.path().display()),
+            readers: 2,
+            keyring: Keyring::new(SealingKey::generate(&chance), Vec::new()),
+            chance: chance.clone(),
+        };
+        let ids = Ids::new(chance.clone());
+        Self {
+            store: Store::open(settings).await.expect("a store"),
+            node: ids.next(NOW),
+            ids,
+            chance,
+            _directory: directory,
+        }
+    }
+
+    /// Writes units as this world's node, at [`NOW`].
+    pub async fn accept(&self, units: &[&Unit]) -> Vec<Acceptance> {
+        let context = self.context();
+        self.store.accept(units, context).await.expect("accepted")
+    }
+
+    pub fn context(&self) -> AcceptContext {
+        AcceptContext {
+            node: self.node,
+            now: NOW,
+            keys_since: NOW.minus(Duration::from_secs(3_600)),
+        }
+    }
+
+    pub async fn endpoint(&self) -> EndpointId {
+        let new = NewEndpoint {
+            id: self.ids.next(NOW),
+            config: EndpointConfig {
+                name: None,
+                url: "https://example.com/hook".parse().expect("a URL"),
+                state: EndpointState::Enabled,
+                format: Format::Standard,
+                retry: None,
+                timeout: None,
+                concurrency: None,
+                headers: Headers::default(),
+            },
+            secret: Secret::generate(&self.chance),
+        };
+        let made = self.store.insert_endpoint(default_project(), &new, NOW);
+        made.await.expect("an endpoint").id
+    }
+
+    /// An event that carries `data`.
+    pub fn event(&self, data: &str) -> Arc<Event> {
+        let mut draft = EventDraft::new(EventType::parse("site.deployed").expect("a type"));
+        draft.data = Data::Json(data.to_owned().into());
+        Arc::new(draft.complete(self.ids.next(NOW), default_project(), "default", NOW))
+    }
+
+    /// A unit of one event.
+    pub fn unit(&self, data: &str) -> Unit {
+        Unit {
+            events: vec![MetEvent {
+                event: self.event(data),
+                rules_version: 0,
+                platform_version: 0,
+            }],
+            ..Unit::default()
+        }
+    }
+
+    /// A unit of one event that its producer calls `id`.
+    pub fn keyed(&self, id: &str, data: &str) -> Unit {
+        Unit {
+            key: Some(EventKey {
+                project: default_project(),
+                source: "/tests".to_owned(),
+                producer_id: id.to_owned(),
+                hash: std::array::from_fn(|place| data.as_bytes().get(place).copied().unwrap_or(0)),
+            }),
+            ..self.unit(data)
+        }
+    }
+
+    /// A delivery of the unit's event, added to it.
+    pub fn deliver(&self, unit: &mut Unit, endpoint: EndpointId, fate: Fate) -> DeliveryId {
+        let id = self.ids.next(NOW);
+        unit.deliveries.push(NewDelivery {
+            id,
+            project: default_project(),
+            event: Arc::clone(&unit.events[0].event),
+            cause: Some(Cause {
+                listener: self.ids.next(NOW),
+                revision: 1,
+                reaction: 0,
+            }),
+            endpoint: Some(endpoint),
+            fate,
+        });
+        id
+    }
+
+    /// Stores a pending delivery that is due at `due`.
+    pub async fn pending(&self, endpoint: EndpointId, owned: bool, due: Timestamp) -> DeliveryId {
+        let mut unit = self.unit("{}");
+        let id = self.deliver(&mut unit, endpoint, Fate::Pending { owned, due });
+        assert_eq!(self.accept(&[&unit]).await, [Acceptance::Stored]);
+        id
+    }
+
+    /// The outcome of attempt `number`, which the receiver answered with `status`.
+    pub fn outcome(
+        &self,
+        delivery: DeliveryId,
+        endpoint: EndpointId,
+        number: u32,
+        status: u16,
+        verdict: Verdict,
+    ) -> Outcome {
+        Outcome {
+            verdict,
+            disable: None,
+            format: Format::Standard,
+            attempt: Attempt {
+                id: self.ids.next(NOW),
+                delivery,
+                project: default_project(),
+                endpoint,
+                number,
+                started_at: NOW,
+                url: "https://example.com/hook".to_owned(),
+                request_headers: vec![("webhook-id".to_owned(), delivery.to_string())],
+                exchange: Exchange {
+                    address: "192.0.2.1:443".parse().ok(),
+                    duration: Duration::from_millis(12),
+                    result: Ok(Response {
+                        status,
+                        headers: vec![("server".to_owned(), "test".to_owned())],
+                        body: vec![0, 159, 146, 150].into(),
+                        truncated: false,
+                        broke_off: None,
+                    }),
+                },
+            },
+        }
+    }
+}
