@@ -5,7 +5,7 @@ JS_CLIENTS := tests/clients/js/node_modules/.package-lock.json
 ROUNDS ?= 20
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint fmt crash clients deny
+.PHONY: help run test lint fmt crash bench clients deny
 
 help: ## Show what there is to make.
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -25,6 +25,9 @@ fmt: ## Format the code.
 
 crash: ## Kill the gateway ROUNDS times while events stream in, and count what is left.
 	CRASH_ROUNDS=$(ROUNDS) cargo test --locked --test it crash -- --nocapture
+
+bench: ## Measure what a backlog costs: memory, and how another endpoint is served.
+	cargo bench --locked --bench backlog
 
 clients: $(PY_CLIENTS) $(JS_CLIENTS) ## Install the public clients that the tests use.
 
