@@ -59,6 +59,8 @@ named! {
         Requested = "requested",
         /// The endpoint was deleted while the delivery waited.
         EndpointDeleted = "endpoint_deleted",
+        /// A user discarded it from the dead letters.
+        Discarded = "discarded",
     }
 }
 
