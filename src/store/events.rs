@@ -165,11 +165,12 @@ impl Store {
     /// If the store cannot be read.
     pub async fn event_types(&self, ids: &[EventId]) -> StoreResult<HashMap<EventId, String>> {
         let mut connection = self.read().await?;
-        let rows =
-            sqlx::query("SELECT id, type FROM events WHERE id IN (SELECT value FROM json_each($1))")
-                .bind(list(ids))
-                .fetch_all(&mut *connection)
-                .await?;
+        let rows = sqlx::query(
+            "SELECT id, type FROM events WHERE id IN (SELECT value FROM json_each($1))",
+        )
+        .bind(list(ids))
+        .fetch_all(&mut *connection)
+        .await?;
         let types = rows.iter();
         types
             .map(|row| Ok((row.parsed("id")?, row.text("type")?)))
