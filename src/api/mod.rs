@@ -4,13 +4,18 @@
 //! answer. The engine is known only by its [`Gateway`](crate::engine::Gateway).
 
 pub mod auth;
+pub mod dead_letters;
+pub mod deliveries;
 pub mod events;
 pub mod extract;
 pub mod health;
+pub mod keys;
 pub mod openapi;
 pub mod page;
 pub mod problem;
+pub mod projects;
 pub mod state;
+pub mod stats;
 
 use axum::{
     Json, Router,
@@ -65,5 +70,10 @@ fn describe(resources: OpenApiRouter<ApiState>) -> (Router<ApiState>, OpenApi) {
 fn resources() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
         .merge(events::routes())
+        .merge(dead_letters::routes())
+        .merge(deliveries::routes())
         .merge(health::routes())
+        .merge(keys::routes())
+        .merge(projects::routes())
+        .merge(stats::routes())
 }

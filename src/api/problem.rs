@@ -245,3 +245,37 @@ impl From<DecodeError> for Problem {
         Self::at(code, error.pointer.clone(), error.reason.clone())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_is_explained_with_its_status() {
+        let catalogue = include_str!("../../docs/api-errors.md");
+        for code in Code::ALL {
+            let row = format!("| `{}` | {} | ", code.as_str(), code.status().as_u16());
+            let rows = catalogue.lines().filter(|line| line.starts_with(&row));
+            assert_eq!(
+                rows.count(),
+                1,
+                "docs/api-errors.md has no row that begins {row}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_catalogue_has_no_code_that_the_api_does_not_know() {
+        let catalogue = include_str!("../../docs/api-errors.md");
+        for line in catalogue.lines() {
+            let mut cells = line.split(" | ");
+            let (Some(name), Some(status)) = (cells.next(), cells.next()) else {
+                continue;
+            };
+            if status.parse::<u16>().is_ok() {
+                let name = name.trim_matches(['|', ' ', '`']);
+                assert!(Code::ALL.iter().any(|code| code.as_str() == name), "{name}");
+            }
+        }
+    }
+}

@@ -201,4 +201,18 @@ mod tests {
         }
         assert!("nonsense".parse::<ErrorKind>().is_err());
     }
+
+    #[test]
+    fn every_kind_is_explained_in_the_documentation() {
+        let page = include_str!("../../docs/errors.md");
+        for kind in ErrorKind::ALL {
+            let row = format!("| `{kind}` | ");
+            let rows = page.lines().filter(|line| line.starts_with(&row));
+            assert_eq!(
+                rows.count(),
+                1,
+                "docs/errors.md has no row that begins {row}"
+            );
+        }
+    }
 }

@@ -59,6 +59,8 @@ named! {
         Requested = "requested",
         /// The endpoint was deleted while the delivery waited.
         EndpointDeleted = "endpoint_deleted",
+        /// A user discarded it from the dead letters.
+        Discarded = "discarded",
     }
 }
 
@@ -112,4 +114,33 @@ pub struct Delivery {
     pub created_at: Timestamp,
     /// When it last changed.
     pub updated_at: Timestamp,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The part of the documentation under `heading`, up to the next one.
+    fn section(heading: &str) -> &'static str {
+        let page = include_str!("../../docs/errors.md");
+        let (_, rest) = page.split_once(heading).expect(heading);
+        rest.split_once("\n## ")
+            .map_or(rest, |(section, _)| section)
+    }
+
+    #[test]
+    fn every_reason_is_explained_in_the_documentation() {
+        let names = |all: &[&'static str], heading: &str| {
+            for name in all {
+                let row = format!("\n| `{name}` | ");
+                assert!(section(heading).contains(&row), "{heading}: no {name}");
+            }
+        };
+        let dead: Vec<_> = DeadReason::ALL.iter().map(|one| one.as_str()).collect();
+        let skipped: Vec<_> = SkipReason::ALL.iter().map(|one| one.as_str()).collect();
+        let cancelled: Vec<_> = CancelReason::ALL.iter().map(|one| one.as_str()).collect();
+        names(&dead, "## Why a delivery is dead");
+        names(&skipped, "## Why a delivery was skipped");
+        names(&cancelled, "## Why a delivery was cancelled");
+    }
 }

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     domain::{
-        delivery::{Delivery, Target},
+        delivery::{Delivery, DeliveryState, Target},
         draft::EventDraft,
         event::EventType,
         ids::{DeliveryId, EndpointId, EventId, ProjectId},
@@ -274,19 +274,26 @@ impl Gateway {
             }
             Revival::UnderWay => Ok(Retried::UnderWay),
             Revival::EndpointClosed => Ok(Retried::EndpointClosed),
-            Revival::Emission => self.emit_again(store.delivery(project, id).await?).await,
+            Revival::Emission => match store.delivery(project, id).await? {
+                dead if dead.state == DeliveryState::Dead => self.emit_again(dead).await,
+                other => Ok(Retried::NothingToEmit(other.state)),
+            },
         }
     }
 
     /// Tries an emission again with the listener as it is now.
-    async fn emit_again(&self, delivery: Delivery) -> StoreResult<Retried> {
+    pub(super) async fn emit_again(&self, delivery: Delivery) -> StoreResult<Retried> {
         let Context { store, clock, .. } = &self.parts.context;
+        let failed = |why: &str| Ok(Retried::EmitFailed(why.to_owned()));
         let Some(cause) = delivery.cause else {
-            return Ok(Retried::EndpointClosed);
+            return failed("it is not known which listener it was made for");
         };
-        let listener = store.listener(delivery.project, cause.listener).await?;
+        let listener = match store.listener(delivery.project, cause.listener).await {
+            Err(StoreError::NotFound(_)) => return failed("its listener is deleted"),
+            found => found?,
+        };
         let Some(active) = ActiveListener::new(listener) else {
-            return Ok(Retried::EndpointClosed);
+            return failed("the rule of its listener cannot be read by this version");
         };
         let event = Arc::new(store.any_event(delivery.event).await?.event);
         for _ in 0..MAX_PLANS {
@@ -322,6 +329,8 @@ pub enum Retried {
     UnderWay,
     /// Its endpoint is disabled or deleted, so nothing can be sent.
     EndpointClosed,
+    /// It is an event to emit, but in a state in which that is not wanted any more.
+    NothingToEmit(DeliveryState),
     /// It is an event that still cannot be emitted, for this reason.
     EmitFailed(String),
 }

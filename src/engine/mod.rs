@@ -15,6 +15,7 @@ mod lane;
 mod lanes;
 mod plan;
 mod record;
+mod redrive;
 mod refill;
 mod rulebook;
 mod send;
@@ -24,6 +25,7 @@ use std::sync::Arc;
 pub use admission::Overload;
 pub use context::EngineSettings;
 pub use gateway::{AcceptError, Gateway, Retried, Sent, TEST_EVENT_TYPE};
+pub use redrive::Redriven;
 use tokio::{
     sync::Notify,
     task::{JoinHandle, JoinSet},

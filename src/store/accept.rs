@@ -105,7 +105,7 @@ impl<'a> Batch<'a> {
                     fanouts::advance(connection, from, *then).await?
                 }
                 Continuation::Emission(delivery) => {
-                    super::deliveries::settle_emission(connection, *delivery, now).await?
+                    super::dead_letters::settle_emission(connection, *delivery, now).await?
                 }
             };
             if !moved {

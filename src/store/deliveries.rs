@@ -48,7 +48,8 @@ pub enum Revival {
     Emission,
 }
 
-const SELECT: &str = "SELECT d.*, q.due_at FROM deliveries AS d \
+/// Begins every query for deliveries; what follows is the project's id.
+pub(super) const SELECT: &str = "SELECT d.*, q.due_at FROM deliveries AS d \
                       LEFT JOIN queue AS q ON q.delivery_id = d.id WHERE d.project_id = ";
 
 impl Store {
@@ -179,35 +180,6 @@ impl Store {
         })
     }
 
-    /// The dead letters of `project`, the oldest first, from after `after` on.
-    ///
-    /// # Errors
-    /// If the store cannot be read.
-    pub async fn dead_letters(
-        &self,
-        project: ProjectId,
-        endpoint: Option<EndpointId>,
-        after: Option<DeliveryId>,
-        limit: u32,
-    ) -> StoreResult<Vec<Delivery>> {
-        let mut query = QueryBuilder::<Sqlite>::new(SELECT);
-        query
-            .push_bind(project.to_string())
-            .push(" AND d.state = 'dead'");
-        if let Some(endpoint) = endpoint {
-            query
-                .push(" AND d.endpoint_id = ")
-                .push_bind(endpoint.to_string());
-        }
-        if let Some(after) = after {
-            query.push(" AND d.id > ").push_bind(after.to_string());
-        }
-        query.push(" ORDER BY d.id LIMIT ").push_bind(limit);
-        let mut connection = self.read().await?;
-        let rows = query.build().fetch_all(&mut *connection).await?;
-        rows.iter().map(delivery).collect()
-    }
-
     /// Closes up to `limit` deliveries that wait, owned by nobody, for an endpoint that takes none
     /// any more. Gives how many there were.
     ///
@@ -238,46 +210,6 @@ impl Store {
         transaction.commit().await?;
         Ok(ids.len())
     }
-
-    /// Notes why an event could still not be emitted when that was tried again.
-    ///
-    /// # Errors
-    /// If the store cannot be written.
-    pub async fn note_emission(
-        &self,
-        id: DeliveryId,
-        why: &str,
-        now: Timestamp,
-    ) -> StoreResult<()> {
-        let mut transaction = self.write().await?;
-        sqlx::query(
-            "UPDATE deliveries SET detail = $2, updated_at = $3 WHERE id = $1 AND state = 'dead'",
-        )
-        .bind(id.to_string())
-        .bind(why)
-        .bind(now.as_millis())
-        .execute(&mut *transaction)
-        .await?;
-        transaction.commit().await?;
-        Ok(())
-    }
-}
-
-/// Marks the dead letter of an event that is emitted after all. Gives whether it was one.
-pub(super) async fn settle_emission(
-    connection: &mut Connection,
-    id: DeliveryId,
-    now: Timestamp,
-) -> StoreResult<bool> {
-    let settled = sqlx::query(
-        "UPDATE deliveries SET state = 'delivered', reason = NULL, detail = NULL, updated_at = $2
-         WHERE id = $1 AND state = 'dead' AND endpoint_id IS NULL",
-    )
-    .bind(id.to_string())
-    .bind(now.as_millis())
-    .execute(connection)
-    .await?;
-    Ok(settled.rows_affected() == 1)
 }
 
 async fn find(
@@ -292,7 +224,8 @@ async fn find(
     delivery(&row.ok_or(StoreError::NotFound("delivery"))?)
 }
 
-async fn close(
+/// Puts deliveries into a state that they stay in.
+pub(super) async fn close(
     connection: &mut Connection,
     ids: &[DeliveryId],
     state: DeliveryState,
@@ -336,7 +269,7 @@ async fn hasten(connection: &mut Connection, id: DeliveryId, now: Timestamp) -> 
 
 /// Puts deliveries that were closed back into the queue, with all attempts before them. Gives how
 /// many that were.
-async fn reopen(
+pub(super) async fn reopen(
     connection: &mut Connection,
     ids: &[DeliveryId],
     now: Timestamp,
@@ -365,7 +298,8 @@ async fn reopen(
     Ok(queued.rows_affected())
 }
 
-fn delivery(row: &SqliteRow) -> StoreResult<Delivery> {
+/// The delivery in a row of [`SELECT`].
+pub(super) fn delivery(row: &SqliteRow) -> StoreResult<Delivery> {
     let listener = row.parsed_opt("listener_id")?;
     let cause = listener.map(|listener| {
         StoreResult::Ok(Cause {

@@ -157,6 +157,27 @@ pub(super) async fn insert(connection: &mut Connection, events: &[&MetEvent]) ->
     Ok(())
 }
 
+impl Store {
+    /// The types of the events called `ids`, whosever they are, by name; what is not there is
+    /// left out. Whoever shows them has a delivery that carries the event.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn event_types(&self, ids: &[EventId]) -> StoreResult<HashMap<EventId, String>> {
+        let mut connection = self.read().await?;
+        let rows = sqlx::query(
+            "SELECT id, type FROM events WHERE id IN (SELECT value FROM json_each($1))",
+        )
+        .bind(list(ids))
+        .fetch_all(&mut *connection)
+        .await?;
+        let types = rows.iter();
+        types
+            .map(|row| Ok((row.parsed("id")?, row.text("type")?)))
+            .collect()
+    }
+}
+
 /// The events called `ids`, by name.
 pub(super) async fn load(
     connection: &mut Connection,

@@ -8,6 +8,7 @@ pub mod accept;
 pub mod api_keys;
 pub mod attempts;
 mod columns;
+pub mod dead_letters;
 pub mod deliveries;
 pub mod endpoints;
 pub mod error;

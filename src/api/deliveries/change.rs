@@ -1,0 +1,143 @@
+//! What users do to one delivery: try it again, call it off.
+
+use axum::{Json, extract::State, http::StatusCode};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::{
+    api::{
+        auth::InProject,
+        extract::Id,
+        problem::{ApiResult, Code, Problem},
+        state::ApiState,
+    },
+    domain::{delivery::DeliveryState, ids::DeliveryId},
+    engine::Retried,
+    store::deliveries::Cancellation,
+};
+
+/// What came of a wish to try a delivery again.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct RetryResult {
+    /// How far it has come.
+    pub state: RetryState,
+}
+
+/// How far a wish to try a delivery again has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RetryState {
+    /// The next attempt is due now; what was an event to emit is emitted.
+    Due,
+    /// An attempt was under way, or about to begin, already.
+    UnderWay,
+}
+
+/// What came of a wish to call a delivery off.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct CancelResult {
+    /// How far it has come.
+    pub state: CancelState,
+}
+
+/// How far a wish to call a delivery off has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CancelState {
+    /// There will be no further attempt.
+    Cancelled,
+    /// An attempt is under way: if it fails, there will be no other.
+    Cancelling,
+}
+
+/// Try a delivery now, whatever its state.
+///
+/// One that waits is due now, and goes on with its retry policy. One that was delivered, given up,
+/// called off or skipped begins its retry policy anew, under the same `webhook-id`. What could not
+/// be emitted is emitted with the listener as it is now.
+#[utoipa::path(post, path = "/v1/deliveries/{id}/retry", tag = "deliveries",
+    params(("id" = String, Path, description = "The delivery: `dlv_…`",
+            example = "dlv_01h455vb4pex5vsknk084sn02q")),
+    responses(
+        (status = 202, description = "It is due now.", body = RetryResult,
+         example = json!({"state": "due"})),
+        (status = 404, description = "The project has no such delivery.", body = Problem,
+         content_type = "application/problem+json"),
+        (status = 409, description = "It cannot be tried: the detail says why.", body = Problem,
+         content_type = "application/problem+json")))]
+pub async fn retry(
+    State(state): State<ApiState>,
+    InProject { project, .. }: InProject,
+    Id(id): Id<DeliveryId>,
+) -> ApiResult<(StatusCode, Json<RetryResult>)> {
+    let now = match state.gateway.retry(project.id, id).await? {
+        Retried::Due => RetryState::Due,
+        Retried::UnderWay => {
+            let delivery = state.store.delivery(project.id, id).await?;
+            if delivery.cancel_requested {
+                return Err(wrong_state(
+                    "it is being cancelled: retry it once its attempt has ended",
+                ));
+            }
+            RetryState::UnderWay
+        }
+        Retried::EndpointClosed => {
+            return Err(wrong_state(
+                "its endpoint is disabled or deleted: enable the endpoint, then retry",
+            ));
+        }
+        Retried::NothingToEmit(state) => {
+            return Err(wrong_state(format!(
+                "it is {state}: an event is emitted once, and only a dead letter is tried again"
+            )));
+        }
+        Retried::EmitFailed(why) => {
+            return Err(wrong_state(format!(
+                "its event still cannot be emitted: {why}"
+            )));
+        }
+    };
+    Ok((StatusCode::ACCEPTED, Json(RetryResult { state: now })))
+}
+
+/// Call a delivery off.
+///
+/// Only one that is pending can be called off; dead letters are discarded instead.
+#[utoipa::path(post, path = "/v1/deliveries/{id}/cancel", tag = "deliveries",
+    params(("id" = String, Path, description = "The delivery: `dlv_…`",
+            example = "dlv_01h455vb4pex5vsknk084sn02q")),
+    responses(
+        (status = 200, description = "It is called off.", body = CancelResult,
+         example = json!({"state": "cancelled"})),
+        (status = 202, description = "An attempt is under way: if it fails, there will be no other.",
+         body = CancelResult, example = json!({"state": "cancelling"})),
+        (status = 404, description = "The project has no such delivery.", body = Problem,
+         content_type = "application/problem+json"),
+        (status = 409, description = "It is not pending.", body = Problem,
+         content_type = "application/problem+json")))]
+pub async fn cancel(
+    State(state): State<ApiState>,
+    InProject { project, .. }: InProject,
+    Id(id): Id<DeliveryId>,
+) -> ApiResult<(StatusCode, Json<CancelResult>)> {
+    let (status, now) = match state.gateway.cancel(project.id, id).await? {
+        Cancellation::Cancelled => (StatusCode::OK, CancelState::Cancelled),
+        Cancellation::Cancelling => (StatusCode::ACCEPTED, CancelState::Cancelling),
+        Cancellation::NotPending(DeliveryState::Dead) => {
+            return Err(wrong_state(
+                "it is dead, so there is nothing to call off; discard it with POST \
+                 /v1/dead-letters/discard",
+            ));
+        }
+        Cancellation::NotPending(state) => {
+            return Err(wrong_state(format!(
+                "it is {state}: only what is pending can be cancelled"
+            )));
+        }
+    };
+    Ok((status, Json(CancelResult { state: now })))
+}
+
+fn wrong_state(detail: impl Into<String>) -> Problem {
+    Problem::new(Code::WrongState, detail)
+}

@@ -1,0 +1,172 @@
+//! `/v1/deliveries`: what became of what listeners triggered, attempt by attempt.
+
+mod attempt;
+mod change;
+mod summary;
+mod view;
+
+use std::collections::HashMap;
+
+use axum::{Json, extract::State};
+use serde::Deserialize;
+use utoipa::IntoParams;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+pub use self::view::{DeliverySummary, DeliveryView};
+use super::{
+    auth::InProject,
+    extract::{Id, Parameters},
+    page::{Page, limit, parameter},
+    problem::{ApiResult, Problem},
+    state::ApiState,
+};
+use crate::{
+    domain::{
+        delivery::{Delivery, Target},
+        endpoint::EndpointState,
+        event::Event,
+        ids::{DeliveryId, EventId, ProjectId},
+    },
+    store::{StoreError, StoreResult, deliveries::DeliveryFilter},
+};
+
+/// The routes of this folder.
+pub fn routes() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new()
+        .routes(routes!(list))
+        .routes(routes!(get))
+        .routes(routes!(change::retry))
+        .routes(routes!(change::cancel))
+}
+
+/// Which deliveries to list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct ListParameters {
+    /// How many, from 1 to 250; 50 where it is left out.
+    limit: Option<u32>,
+    /// The `next` of the page before.
+    cursor: Option<String>,
+    /// Only those in this state: `pending`, `delivered`, `dead`, `cancelled` or `skipped`.
+    #[param(example = "dead")]
+    state: Option<String>,
+    /// Only those to this endpoint.
+    #[param(example = "end_01h455vb4pex5vsknk084sn02q")]
+    endpoint: Option<String>,
+    /// Only those of this listener.
+    #[param(example = "lis_01h455vb4pex5vsknk084sn02q")]
+    listener: Option<String>,
+    /// Only those of this event: its name in Riposte.
+    #[param(example = "evt_01h455vb4pex5vsknk084sn02q")]
+    event: Option<String>,
+}
+
+/// List deliveries, the newest first.
+///
+/// Their attempts are left out; get one to see them.
+#[utoipa::path(get, path = "/v1/deliveries", tag = "deliveries", params(ListParameters),
+    responses(
+        (status = 200, description = "A page of deliveries.", body = Page<DeliverySummary>),
+        (status = 400, description = "A parameter cannot be used.", body = Problem,
+         content_type = "application/problem+json")))]
+async fn list(
+    State(state): State<ApiState>,
+    InProject { project, .. }: InProject,
+    Parameters(asked): Parameters<ListParameters>,
+) -> ApiResult<Json<Page<DeliverySummary>>> {
+    let filter = DeliveryFilter {
+        state: parameter("state", asked.state.as_deref())?,
+        endpoint: parameter("endpoint", asked.endpoint.as_deref())?,
+        listener: parameter("listener", asked.listener.as_deref())?,
+        event: parameter("event", asked.event.as_deref())?,
+        before: parameter("cursor", asked.cursor.as_deref())?,
+    };
+    let page = page(&state, project.id, &filter, limit(asked.limit)?).await?;
+    Ok(Json(page))
+}
+
+/// A page of the deliveries that `filter` lets through.
+///
+/// # Errors
+/// If the store cannot be read.
+pub(super) async fn page(
+    state: &ApiState,
+    project: ProjectId,
+    filter: &DeliveryFilter,
+    limit: u32,
+) -> ApiResult<Page<DeliverySummary>> {
+    let deliveries = state.store.deliveries(project, filter, limit + 1).await?;
+    let types = event_types(state, &deliveries).await?;
+    let now = state.clock.now();
+    let cursor = |delivery: &Delivery| delivery.id.to_string();
+    Ok(Page::of(deliveries, limit, cursor, |delivery| {
+        let event_type = types.get(&delivery.event).cloned();
+        DeliverySummary::of(&delivery, event_type, None, now)
+    }))
+}
+
+async fn event_types(
+    state: &ApiState,
+    deliveries: &[Delivery],
+) -> StoreResult<HashMap<EventId, String>> {
+    let mut events: Vec<_> = deliveries.iter().map(|delivery| delivery.event).collect();
+    events.sort_unstable();
+    events.dedup();
+    state.store.event_types(&events).await
+}
+
+/// Get a delivery with its attempts.
+///
+/// Each attempt shows the request as it was sent and what came back. Values of the endpoint's own
+/// headers are hidden where their names say that they carry secrets; the signature is shown.
+#[utoipa::path(get, path = "/v1/deliveries/{id}", tag = "deliveries",
+    params(("id" = String, Path, description = "The delivery: `dlv_…`, which receivers see as `webhook-id`",
+            example = "dlv_01h455vb4pex5vsknk084sn02q")),
+    responses(
+        (status = 200, description = "The delivery.", body = DeliveryView),
+        (status = 404, description = "The project has no such delivery.", body = Problem,
+         content_type = "application/problem+json")))]
+async fn get(
+    State(state): State<ApiState>,
+    InProject { project, .. }: InProject,
+    Id(id): Id<DeliveryId>,
+) -> ApiResult<Json<DeliveryView>> {
+    let delivery = state.store.delivery(project.id, id).await?;
+    let attempts = state.store.attempts(project.id, id).await?;
+    let event = event(&state, &delivery).await?;
+    let endpoint = endpoint_state(&state, &delivery).await?;
+    let now = state.clock.now();
+    Ok(Json(DeliveryView::of(
+        &delivery,
+        attempts,
+        event.as_ref(),
+        endpoint,
+        now,
+    )))
+}
+
+/// The event of `delivery`, if it is still kept. It may be another project's: what the platform
+/// delivers are its customers' events.
+async fn event(state: &ApiState, delivery: &Delivery) -> StoreResult<Option<Event>> {
+    match state.store.any_event(delivery.event).await {
+        Ok(record) => Ok(Some(record.event)),
+        Err(StoreError::NotFound(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// The state of the endpoint of `delivery`; none if it has none, or none any more.
+async fn endpoint_state(
+    state: &ApiState,
+    delivery: &Delivery,
+) -> StoreResult<Option<EndpointState>> {
+    let Target::Webhook(endpoint) = delivery.target else {
+        return Ok(None);
+    };
+    match state.store.endpoint(delivery.project, endpoint).await {
+        Ok(endpoint) => Ok(Some(endpoint.config.state)),
+        Err(StoreError::NotFound(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}

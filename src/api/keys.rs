@@ -1,0 +1,222 @@
+//! `/v1/keys`: the API keys of a project. Keys of operators are not made here: the gateway's own is
+//! configured, or kept in a file.
+
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderName, HeaderValue, StatusCode, header},
+};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::{
+    auth::InProject,
+    extract::{Body, Id, Parameters},
+    page::{Page, limit, parameter},
+    problem::{ApiResult, Problem},
+    state::ApiState,
+};
+use crate::{
+    domain::{
+        api_key::ApiKey,
+        ids::{KeyId, ProjectId},
+        time::Timestamp,
+    },
+    store::api_keys::KeyRecord,
+};
+
+/// The most characters that the name of a key may have.
+const MAX_NAME: usize = 100;
+
+/// The routes of this file.
+pub fn routes() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new()
+        .routes(routes!(create, list))
+        .routes(routes!(revoke))
+}
+
+/// A key to make.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewKey {
+    /// What it is for: 1 to 100 characters.
+    #[schema(example = "CI of the web team")]
+    name: String,
+    /// From when on it opens nothing any more; it has no end where this is left out.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, format = DateTime, example = "2030-01-01T00:00:00Z")]
+    expires_at: Option<Timestamp>,
+}
+
+/// A key, without what it opens with.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct KeyView {
+    /// Its name in Riposte, the public part of the key.
+    #[schema(value_type = String, example = "key_01h455vb4pex5vsknk084sn02q")]
+    id: KeyId,
+    /// What it is for.
+    name: String,
+    /// The project that it opens.
+    #[schema(value_type = Option<String>, example = "prj_01h455vb4pex5vsknk084sn02q")]
+    project: Option<ProjectId>,
+    /// When it was made.
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Timestamp,
+    /// From when on it opens nothing; null if it has no end.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    expires_at: Option<Timestamp>,
+    /// When it was revoked; null if it was not.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    revoked_at: Option<Timestamp>,
+}
+
+/// A key that was just made.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct MadeKey {
+    #[serde(flatten)]
+    view: KeyView,
+    /// The key itself. It is shown this once: only a hash of it is kept.
+    #[schema(example = "rp_01h455vb4pex5vsknk084sn02q_…")]
+    key: String,
+}
+
+/// Which keys to list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct ListParameters {
+    /// How many, from 1 to 250; 50 where it is left out.
+    limit: Option<u32>,
+    /// The `next` of the page before.
+    cursor: Option<String>,
+}
+
+/// Keeps what holds a secret out of caches.
+type NoStore = [(HeaderName, HeaderValue); 1];
+
+/// Make an API key of the project.
+///
+/// An operator makes it for the project that `Riposte-Project` names, a project for itself. The
+/// answer shows the key this once.
+#[utoipa::path(post, path = "/v1/keys", tag = "administration",
+    request_body(content = NewKey, example = json!({"name": "CI of the web team"})),
+    responses(
+        (status = 201, description = "The key.", body = MadeKey),
+        (status = 422, description = "The name or the end cannot be used.", body = Problem,
+         content_type = "application/problem+json")))]
+async fn create(
+    State(state): State<ApiState>,
+    InProject { project, .. }: InProject,
+    Body(wanted): Body<NewKey>,
+) -> ApiResult<(StatusCode, NoStore, Json<MadeKey>)> {
+    let now = state.clock.now();
+    check(&wanted, now)?;
+    let key = ApiKey::generate(state.ids.next(now), &state.chance);
+    let record = KeyRecord {
+        id: key.id(),
+        project: Some(project.id),
+        name: wanted.name,
+        hash: key.hash(),
+        created_at: now,
+        expires_at: wanted.expires_at,
+        revoked_at: None,
+    };
+    state.store.insert_key(&record).await?;
+    let made = MadeKey {
+        view: KeyView::of(record),
+        key: key.expose().to_string(),
+    };
+    let no_store = [(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
+    Ok((StatusCode::CREATED, no_store, Json(made)))
+}
+
+/// List the API keys of the project, the newest first, those that were revoked too.
+#[utoipa::path(get, path = "/v1/keys", tag = "administration", params(ListParameters),
+    responses((status = 200, description = "A page of keys.", body = Page<KeyView>)))]
+async fn list(
+    State(state): State<ApiState>,
+    InProject { project, .. }: InProject,
+    Parameters(asked): Parameters<ListParameters>,
+) -> ApiResult<Json<Page<KeyView>>> {
+    let limit = limit(asked.limit)?;
+    let before = parameter("cursor", asked.cursor.as_deref())?;
+    let records = state.store.keys(project.id, before, limit + 1).await?;
+    let cursor = |record: &KeyRecord| record.id.to_string();
+    Ok(Json(Page::of(records, limit, cursor, KeyView::of)))
+}
+
+/// Revoke an API key of the project: it opens nothing from now on.
+#[utoipa::path(delete, path = "/v1/keys/{id}", tag = "administration",
+    params(("id" = String, Path, description = "The key: `key_…`",
+            example = "key_01h455vb4pex5vsknk084sn02q")),
+    responses(
+        (status = 204, description = "It is revoked."),
+        (status = 404, description = "The project has no such key.", body = Problem,
+         content_type = "application/problem+json")))]
+async fn revoke(
+    State(state): State<ApiState>,
+    InProject { project, .. }: InProject,
+    Id(id): Id<KeyId>,
+) -> ApiResult<StatusCode> {
+    let now = state.clock.now();
+    state.store.revoke_key(project.id, id, now).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn check(wanted: &NewKey, now: Timestamp) -> ApiResult<()> {
+    let characters = wanted.name.chars().count();
+    if !(1..=MAX_NAME).contains(&characters) || wanted.name.trim() != wanted.name {
+        return Err(Problem::invalid(
+            "/name",
+            format!("a name has 1 to {MAX_NAME} characters, and no space around them"),
+        ));
+    }
+    match wanted.expires_at {
+        Some(end) if end <= now => Err(Problem::invalid(
+            "/expires_at",
+            format!("{end} is past: give a time to come, or leave it out"),
+        )),
+        _ => Ok(()),
+    }
+}
+
+impl KeyView {
+    fn of(record: KeyRecord) -> Self {
+        Self {
+            id: record.id,
+            name: record.name,
+            project: record.project,
+            created_at: record.created_at,
+            expires_at: record.expires_at,
+            revoked_at: record.revoked_at,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_has_a_name_and_an_end_to_come() {
+        let now = Timestamp::from_millis(1_000);
+        let long = "a".repeat(MAX_NAME + 1);
+        for (name, expires_at, pointer) in [
+            ("CI", None, None),
+            ("CI", Some(1_001), None),
+            ("CI", Some(1_000), Some("/expires_at")),
+            ("", None, Some("/name")),
+            (" CI", None, Some("/name")),
+            (&long, None, Some("/name")),
+        ] {
+            let wanted = NewKey {
+                name: name.to_owned(),
+                expires_at: expires_at.map(Timestamp::from_millis),
+            };
+            let refused = check(&wanted, now).err();
+            let place = refused.map(|problem| problem.errors[0].pointer.clone());
+            assert_eq!(place.as_deref(), pointer, "{wanted:?}");
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! `/v1/projects`: the tenants, and what an operator opens for each. For operators alone.
+
+mod openings;
+
+use axum::{
+    Json,
+    extract::{Path, State},
+    http::StatusCode,
+};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+pub use self::openings::{OpeningsBody, OpeningsView};
+use super::{
+    auth::Operator,
+    extract::{Body, Parameters},
+    page::{Page, limit, parameter},
+    problem::{ApiResult, Problem},
+    state::ApiState,
+};
+use crate::{
+    domain::{
+        ids::ProjectId,
+        project::{Openings, Project, ProjectName},
+        time::Timestamp,
+    },
+    store::StoreError,
+};
+
+/// The routes of this folder.
+pub fn routes() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new()
+        .routes(routes!(create, list))
+        .routes(routes!(get, change))
+}
+
+/// A project to make.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewProject {
+    /// The name by which requests call it: 1 to 63 of `a-z`, `0-9` and `-`, beginning and ending
+    /// with a letter or digit. It stays.
+    #[schema(value_type = String, example = "acme")]
+    name: ProjectName,
+    /// What is opened for it.
+    #[serde(default)]
+    openings: OpeningsBody,
+}
+
+/// What is to change about a project.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ProjectChange {
+    /// What is opened for it; a list that is left out stays as it is.
+    openings: OpeningsBody,
+}
+
+/// A project.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ProjectView {
+    /// Its name in Riposte.
+    #[schema(value_type = String, example = "prj_01h455vb4pex5vsknk084sn02q")]
+    id: ProjectId,
+    /// The name by which requests call it.
+    #[schema(example = "acme")]
+    name: String,
+    /// What an operator has opened for it.
+    openings: OpeningsView,
+    /// When it was made.
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Timestamp,
+}
+
+/// Which projects to list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct ListParameters {
+    /// How many, from 1 to 250; 50 where it is left out.
+    limit: Option<u32>,
+    /// The `next` of the page before.
+    cursor: Option<String>,
+}
+
+/// Make a project.
+#[utoipa::path(post, path = "/v1/projects", tag = "administration",
+    request_body(content = NewProject, example = json!({
+        "name": "acme",
+        "openings": {"allow_networks": ["10.1.0.0/16"], "allow_hosts": ["*.internal"]}})),
+    responses(
+        (status = 201, description = "The project.", body = ProjectView),
+        (status = 403, description = "The key is no operator's.", body = Problem,
+         content_type = "application/problem+json"),
+        (status = 409, description = "There is a project of this name.", body = Problem,
+         content_type = "application/problem+json"),
+        (status = 422, description = "The name or an opening cannot be used.", body = Problem,
+         content_type = "application/problem+json")))]
+async fn create(
+    State(state): State<ApiState>,
+    _: Operator,
+    Body(wanted): Body<NewProject>,
+) -> ApiResult<(StatusCode, Json<ProjectView>)> {
+    let now = state.clock.now();
+    let project = Project {
+        id: state.ids.next(now),
+        name: wanted.name,
+        openings: wanted.openings.over(Openings::default())?,
+        created_at: now,
+    };
+    state.store.insert_project(&project).await?;
+    open(&state, &project)?;
+    Ok((StatusCode::CREATED, Json(ProjectView::of(project))))
+}
+
+/// List the projects, the newest first.
+#[utoipa::path(get, path = "/v1/projects", tag = "administration", params(ListParameters),
+    responses(
+        (status = 200, description = "A page of projects.", body = Page<ProjectView>),
+        (status = 403, description = "The key is no operator's.", body = Problem,
+         content_type = "application/problem+json")))]
+async fn list(
+    State(state): State<ApiState>,
+    _: Operator,
+    Parameters(asked): Parameters<ListParameters>,
+) -> ApiResult<Json<Page<ProjectView>>> {
+    let limit = limit(asked.limit)?;
+    let before = parameter("cursor", asked.cursor.as_deref())?;
+    let projects = state.store.projects(before, limit + 1).await?;
+    let cursor = |project: &Project| project.id.to_string();
+    Ok(Json(Page::of(projects, limit, cursor, ProjectView::of)))
+}
+
+/// Get a project.
+#[utoipa::path(get, path = "/v1/projects/{project}", tag = "administration",
+    params(("project" = String, Path, description = "The project: its name, or `prj_…`", example = "acme")),
+    responses(
+        (status = 200, description = "The project.", body = ProjectView),
+        (status = 403, description = "The key is no operator's.", body = Problem,
+         content_type = "application/problem+json"),
+        (status = 404, description = "There is no such project.", body = Problem,
+         content_type = "application/problem+json")))]
+async fn get(
+    State(state): State<ApiState>,
+    _: Operator,
+    Path(called): Path<String>,
+) -> ApiResult<Json<ProjectView>> {
+    Ok(Json(ProjectView::of(find(&state, &called).await?)))
+}
+
+/// Open addresses for a project, or close them again.
+///
+/// It holds from the next attempt on. What is left out stays as it is; an empty list closes what
+/// it had opened.
+#[utoipa::path(patch, path = "/v1/projects/{project}", tag = "administration",
+    params(("project" = String, Path, description = "The project: its name, or `prj_…`", example = "acme")),
+    request_body(content = ProjectChange, example = json!({"openings": {"allow_http": true}})),
+    responses(
+        (status = 200, description = "The project as it is now.", body = ProjectView),
+        (status = 403, description = "The key is no operator's.", body = Problem,
+         content_type = "application/problem+json"),
+        (status = 404, description = "There is no such project.", body = Problem,
+         content_type = "application/problem+json"),
+        (status = 422, description = "An opening cannot be used.", body = Problem,
+         content_type = "application/problem+json")))]
+async fn change(
+    State(state): State<ApiState>,
+    _: Operator,
+    Path(called): Path<String>,
+    Body(wanted): Body<ProjectChange>,
+) -> ApiResult<Json<ProjectView>> {
+    let before = find(&state, &called).await?;
+    let openings = wanted.openings.over(before.openings)?;
+    state.store.set_openings(before.id, &openings).await?;
+    let project = Project { openings, ..before };
+    open(&state, &project)?;
+    Ok(Json(ProjectView::of(project)))
+}
+
+/// The project that is called so, by name or id.
+async fn find(state: &ApiState, called: &str) -> Result<Project, StoreError> {
+    if let Ok(id) = called.parse() {
+        return state.store.project(id).await;
+    }
+    match ProjectName::parse(called) {
+        Ok(name) => state.store.project_named(&name).await,
+        Err(_) => Err(StoreError::NotFound("project")),
+    }
+}
+
+/// Lets the openings of `project` hold for what is sent from now on.
+fn open(state: &ApiState, project: &Project) -> ApiResult<()> {
+    let set = state.policies.set(project.id, &project.openings);
+    set.map_err(|error| Problem::invalid("/openings/allow_hosts", error.to_string()))
+}
+
+impl ProjectView {
+    fn of(project: Project) -> Self {
+        Self {
+            id: project.id,
+            name: project.name.into(),
+            openings: OpeningsView::of(&project.openings),
+            created_at: project.created_at,
+        }
+    }
+}
