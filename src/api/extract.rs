@@ -14,7 +14,7 @@ use super::{
 };
 use crate::domain::json;
 
-/// A JSON body, strictly read: no key twice, no field that is not known.
+/// A JSON object as the body, strictly read: no key twice, no field that is not known.
 #[derive(Debug)]
 pub struct Body<T>(pub T);
 
@@ -49,10 +49,17 @@ impl FromRequest<ApiState> for RawBody {
     }
 }
 
-/// Reads `bytes` as JSON.
-fn read<T: DeserializeOwned>(bytes: &[u8]) -> ApiResult<T> {
+/// Reads `bytes` as a JSON object, strictly.
+///
+/// # Errors
+/// The first place that is not well-formed, or not what `T` has there.
+pub fn read<T: DeserializeOwned>(bytes: &[u8]) -> ApiResult<T> {
     json::check(bytes, json::MAX_DEPTH)
         .map_err(|error| Problem::at(Code::BadBody, error.pointer, error.reason))?;
+    // Of a list serde would take the values as fields in their order.
+    if !bytes.trim_ascii_start().starts_with(b"{") {
+        return Err(Problem::invalid("", "this must be a JSON object"));
+    }
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let pointer = pointer(error.path());

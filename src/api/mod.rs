@@ -6,10 +6,14 @@
 pub mod auth;
 pub mod dead_letters;
 pub mod deliveries;
+pub mod endpoints;
 pub mod events;
 pub mod extract;
+pub mod field;
+mod finish;
 pub mod health;
 pub mod keys;
+pub mod listeners;
 pub mod openapi;
 pub mod page;
 pub mod problem;
@@ -69,6 +73,7 @@ fn describe(resources: OpenApiRouter<ApiState>) -> (Router<ApiState>, OpenApi) {
 
 fn resources() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
+        .merge(endpoints::routes())
         .merge(events::routes())
         .merge(dead_letters::routes())
         .merge(deliveries::routes())
@@ -76,4 +81,5 @@ fn resources() -> OpenApiRouter<ApiState> {
         .merge(keys::routes())
         .merge(projects::routes())
         .merge(stats::routes())
+        .merge(listeners::routes())
 }

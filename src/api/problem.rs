@@ -121,6 +121,10 @@ pub struct Place {
     pub pointer: String,
     /// What is wrong, and what would be right.
     pub detail: String,
+    /// The stable name of what is wrong, where there is one: for a URL the rule that refuses it,
+    /// for a listener's `on` and `when` the kind of mistake.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// What handlers give.
@@ -145,6 +149,7 @@ impl Problem {
         let place = Place {
             pointer: pointer.into(),
             detail: detail.clone(),
+            reason: None,
         };
         Self {
             errors: vec![place],
@@ -155,6 +160,24 @@ impl Problem {
     /// A value at `pointer` that cannot be used.
     pub fn invalid(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
         Self::at(Code::Invalid, pointer, detail)
+    }
+
+    /// The same, with `reason` as the stable name of what is wrong at its places.
+    #[must_use]
+    pub fn because(mut self, reason: &str) -> Self {
+        for place in &mut self.errors {
+            place.reason = Some(reason.to_owned());
+        }
+        self
+    }
+
+    /// The same, where what was read stands at `pointer` of the body.
+    #[must_use]
+    pub fn below(mut self, pointer: &str) -> Self {
+        for place in &mut self.errors {
+            place.pointer.insert_str(0, pointer);
+        }
+        self
     }
 
     /// There is no such thing, or it belongs to another project: nobody can tell which.
@@ -196,6 +219,10 @@ impl From<StoreError> for Problem {
             StoreError::UnknownEndpoint(index) => Self::invalid(
                 format!("/reactions/{index}/webhook/endpoint"),
                 "the project has no such endpoint",
+            ),
+            StoreError::TooManySecrets => Self::new(
+                Code::WrongState,
+                format!("{error}; wait until an old one ends, or let all end with a grace of 0s"),
             ),
             error if error.is_transient() => {
                 tracing::error!(%error, "the store is unavailable");

@@ -22,6 +22,9 @@ pub const MAX_TIMEOUT: Duration = Duration::from_secs(300);
 /// The shortest that a request may be allowed to take.
 pub const MIN_TIMEOUT: Duration = Duration::from_millis(100);
 
+/// The most secrets of one endpoint that sign at a time: each signs every request.
+pub const MAX_LIVE_SECRETS: usize = 10;
+
 named! {
     /// Whether webhooks go to an endpoint.
     pub enum EndpointState {
@@ -65,6 +68,22 @@ pub struct EndpointConfig {
     pub headers: Headers,
 }
 
+impl EndpointConfig {
+    /// An endpoint at `url` with the defaults in all else.
+    pub fn new(url: Url) -> Self {
+        Self {
+            name: None,
+            url,
+            state: EndpointState::Enabled,
+            format: Format::Standard,
+            retry: None,
+            timeout: None,
+            concurrency: None,
+            headers: Headers::default(),
+        }
+    }
+}
+
 /// An endpoint as it is stored.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Endpoint {
@@ -95,6 +114,13 @@ pub struct LiveSecret {
     pub created_at: Timestamp,
     /// When it no longer signs; none for the current one.
     pub expires_at: Option<Timestamp>,
+}
+
+impl LiveSecret {
+    /// Whether it signs what leaves at `now`.
+    pub fn signs_at(&self, now: Timestamp) -> bool {
+        self.expires_at.is_none_or(|end| now < end)
+    }
 }
 
 impl Endpoint {

@@ -35,9 +35,8 @@ pub(crate) struct LiveEndpoint {
 impl LiveEndpoint {
     /// The secrets that sign at `now`.
     pub(crate) fn secrets_at(&self, now: Timestamp) -> Vec<Secret> {
-        let live = |secret: &&LiveSecret| secret.expires_at.is_none_or(|end| now < end);
-        let secrets = self.secrets.iter().filter(live);
-        secrets.map(|live| live.secret.clone()).collect()
+        let live = self.secrets.iter().filter(|secret| secret.signs_at(now));
+        live.map(|live| live.secret.clone()).collect()
     }
 }
 

@@ -18,7 +18,7 @@ use crate::{
         template::EmitTemplate,
     },
     rules::{EventView, Matcher, On, Pattern, Rule},
-    store::{StoreResult, listeners::RuleChanges},
+    store::{StoreResult, rules::RuleChanges},
 };
 
 /// A listener, ready to be asked.

@@ -1,4 +1,4 @@
-//! Endpoints and their secrets.
+//! Endpoints.
 
 use std::time::Duration;
 
@@ -47,46 +47,28 @@ impl Store {
         Ok(endpoint)
     }
 
-    /// Changes what users decide about an endpoint.
+    /// Changes what users decide about an endpoint: `change` is given what holds, and nobody else
+    /// changes it meanwhile. What comes out as it went in is not written.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`] if the project has no such endpoint.
-    pub async fn update_endpoint(
+    /// What `change` refuses; [`StoreError::NotFound`] if the project has no such endpoint.
+    pub async fn change_endpoint<E: From<StoreError>>(
         &self,
         project: ProjectId,
         id: EndpointId,
-        config: &EndpointConfig,
         now: Timestamp,
-    ) -> StoreResult<Endpoint> {
+        change: impl FnOnce(&mut EndpointConfig) -> Result<(), E>,
+    ) -> Result<Endpoint, E> {
         let mut transaction = self.write().await?;
         let before = self.find(&mut transaction, project, id).await?;
-        let moved = before.config.state != config.state;
-        let (reason, since) = match moved {
-            true => (StateReason::Requested, now),
-            false => (before.state_reason, before.state_since),
-        };
-        sqlx::query(
-            "UPDATE endpoints SET name = $2, url = $3, state = $4, state_reason = $5, state_since = $6,
-                 format = $7, retry_json = $8, timeout_ms = $9, concurrency = $10, headers = $11,
-                 updated_at = $12
-             WHERE id = $1",
-        )
-        .bind(id.to_string())
-        .bind(&config.name)
-        .bind(config.url.as_str())
-        .bind(config.state.as_str())
-        .bind(reason.as_str())
-        .bind(since.as_millis())
-        .bind(config.format.as_str())
-        .bind(config.retry.as_ref().map(to_json).transpose()?)
-        .bind(config.timeout.map(millis))
-        .bind(config.concurrency)
-        .bind(self.sealed_headers(id, &config.headers)?)
-        .bind(now.as_millis())
-        .execute(&mut *transaction)
-        .await?;
+        let mut config = before.config.clone();
+        change(&mut config)?;
+        if config == before.config {
+            return Ok(before);
+        }
+        self.update(&mut transaction, &before, &config, now).await?;
         let endpoint = self.find(&mut transaction, project, id).await?;
-        transaction.commit().await?;
+        transaction.commit().await.map_err(StoreError::from)?;
         Ok(endpoint)
     }
 
@@ -168,77 +150,28 @@ impl Store {
         rows.iter().map(|row| self.endpoint_of(row)).collect()
     }
 
-    /// The secrets of an endpoint of `project` that are kept, the newest first.
-    ///
-    /// # Errors
-    /// [`StoreError::NotFound`] if the project has no such endpoint.
-    pub async fn secrets(
-        &self,
-        project: ProjectId,
-        id: EndpointId,
-    ) -> StoreResult<Vec<LiveSecret>> {
-        let mut snapshot = self.snapshot().await?;
-        self.find(&mut snapshot, project, id).await?;
-        self.load_secrets(&mut snapshot, id).await
-    }
-
-    /// Gives an endpoint a new secret; those before it sign until `expires_at`, or until their own
-    /// end if that is sooner.
-    ///
-    /// # Errors
-    /// [`StoreError::NotFound`] if the project has no such endpoint.
-    pub async fn rotate_secret(
-        &self,
-        project: ProjectId,
-        id: EndpointId,
-        secret: &Secret,
-        expires_at: Timestamp,
-        now: Timestamp,
-    ) -> StoreResult<()> {
-        let mut transaction = self.write().await?;
-        self.find(&mut transaction, project, id).await?;
-        sqlx::query("DELETE FROM endpoint_secrets WHERE endpoint_id = $1 AND expires_at <= $2")
-            .bind(id.to_string())
-            .bind(now.as_millis())
-            .execute(&mut *transaction)
-            .await?;
-        sqlx::query(
-            "UPDATE endpoint_secrets SET expires_at = min(coalesce(expires_at, $2), $2)
-             WHERE endpoint_id = $1",
-        )
-        .bind(id.to_string())
-        .bind(expires_at.as_millis())
-        .execute(&mut *transaction)
-        .await?;
-        self.insert_secret(&mut transaction, id, secret, now)
-            .await?;
-        transaction.commit().await?;
-        Ok(())
-    }
-
-    /// The endpoint of `project` that has the URL of `new`; it is made if there is none.
+    /// The endpoint of `project` that has the URL of `new`, the first one if there are several,
+    /// and whether it was made now because there was none.
     pub(super) async fn find_or_insert_endpoint(
         &self,
         connection: &mut Connection,
         project: ProjectId,
-        new: NewEndpoint,
+        new: &NewEndpoint,
         now: Timestamp,
-    ) -> StoreResult<EndpointId> {
+    ) -> StoreResult<(Endpoint, bool)> {
         let found = sqlx::query(
-            "SELECT id FROM endpoints WHERE project_id = $1 AND url = $2 AND deleted_at IS NULL
+            "SELECT * FROM endpoints WHERE project_id = $1 AND url = $2 AND deleted_at IS NULL
              ORDER BY id LIMIT 1",
         )
         .bind(project.to_string())
         .bind(new.config.url.as_str())
         .fetch_optional(&mut *connection)
         .await?;
-        match found {
-            Some(row) => row.parsed("id"),
-            None => {
-                self.insert_into(connection, project, &new, now).await?;
-                Ok(new.id)
-            }
+        if let Some(row) = found {
+            return Ok((self.endpoint_of(&row)?, false));
         }
+        self.insert_into(connection, project, new, now).await?;
+        Ok((self.find(connection, project, new.id).await?, true))
     }
 
     async fn insert_into(
@@ -272,7 +205,42 @@ impl Store {
             .await
     }
 
-    async fn find(
+    async fn update(
+        &self,
+        connection: &mut Connection,
+        before: &Endpoint,
+        config: &EndpointConfig,
+        now: Timestamp,
+    ) -> StoreResult<()> {
+        let moved = before.config.state != config.state;
+        let (reason, since) = match moved {
+            true => (StateReason::Requested, now),
+            false => (before.state_reason, before.state_since),
+        };
+        sqlx::query(
+            "UPDATE endpoints SET name = $2, url = $3, state = $4, state_reason = $5, state_since = $6,
+                 format = $7, retry_json = $8, timeout_ms = $9, concurrency = $10, headers = $11,
+                 updated_at = $12
+             WHERE id = $1",
+        )
+        .bind(before.id.to_string())
+        .bind(&config.name)
+        .bind(config.url.as_str())
+        .bind(config.state.as_str())
+        .bind(reason.as_str())
+        .bind(since.as_millis())
+        .bind(config.format.as_str())
+        .bind(config.retry.as_ref().map(to_json).transpose()?)
+        .bind(config.timeout.map(millis))
+        .bind(config.concurrency)
+        .bind(self.sealed_headers(before.id, &config.headers)?)
+        .bind(now.as_millis())
+        .execute(connection)
+        .await?;
+        Ok(())
+    }
+
+    pub(super) async fn find(
         &self,
         connection: &mut Connection,
         project: ProjectId,
@@ -332,57 +300,6 @@ impl Store {
             serde_json::from_slice(&plain).map_err(|error| unreadable("headers", error))?;
         Headers::parse(pairs).map_err(|error| unreadable("headers", error))
     }
-
-    async fn insert_secret(
-        &self,
-        connection: &mut Connection,
-        id: EndpointId,
-        secret: &Secret,
-        now: Timestamp,
-    ) -> StoreResult<()> {
-        let last: Option<i64> =
-            sqlx::query_scalar("SELECT max(number) FROM endpoint_secrets WHERE endpoint_id = $1")
-                .bind(id.to_string())
-                .fetch_one(&mut *connection)
-                .await?;
-        let number = last.unwrap_or(0) + 1;
-        sqlx::query(
-            "INSERT INTO endpoint_secrets (endpoint_id, number, sealed, created_at) VALUES ($1, $2, $3, $4)",
-        )
-        .bind(id.to_string())
-        .bind(number)
-        .bind(self.seal(secret.expose().as_bytes(), &secret_row(id, number))?)
-        .bind(now.as_millis())
-        .execute(connection)
-        .await?;
-        Ok(())
-    }
-
-    async fn load_secrets(
-        &self,
-        connection: &mut Connection,
-        id: EndpointId,
-    ) -> StoreResult<Vec<LiveSecret>> {
-        let rows = sqlx::query(
-            "SELECT number, sealed, created_at, expires_at FROM endpoint_secrets
-             WHERE endpoint_id = $1 ORDER BY number DESC",
-        )
-        .bind(id.to_string())
-        .fetch_all(connection)
-        .await?;
-        rows.iter()
-            .map(|row| {
-                let plain =
-                    self.unseal(&row.blob("sealed")?, &secret_row(id, row.number("number")?))?;
-                let secret = Secret::parse(&String::from_utf8_lossy(&plain));
-                Ok(LiveSecret {
-                    secret: secret.map_err(|error| unreadable("sealed", error))?,
-                    created_at: row.time("created_at")?,
-                    expires_at: row.time_opt("expires_at")?,
-                })
-            })
-            .collect()
-    }
 }
 
 /// Whether `project` has the endpoint `id`.
@@ -404,11 +321,6 @@ pub(super) async fn exists(
 /// What the headers of an endpoint are sealed for.
 fn headers_row(id: EndpointId) -> String {
     format!("endpoints.headers/{id}")
-}
-
-/// What a secret is sealed for.
-fn secret_row(id: EndpointId, number: i64) -> String {
-    format!("endpoint_secrets/{id}/{number}")
 }
 
 fn millis(duration: Duration) -> i64 {

@@ -1,6 +1,6 @@
 //! What can go wrong in the store.
 
-use crate::domain::seal::SealError;
+use crate::domain::{endpoint::MAX_LIVE_SECRETS, seal::SealError};
 
 /// What a step of the store gives.
 pub type StoreResult<T> = Result<T, StoreError>;
@@ -47,6 +47,9 @@ pub enum StoreError {
     /// A reaction names an endpoint that the project does not have.
     #[error("reaction {0} names an endpoint that does not exist")]
     UnknownEndpoint(usize),
+    /// An endpoint has as many secrets that sign as it may have.
+    #[error("the endpoint has {MAX_LIVE_SECRETS} secrets that sign, which is the most")]
+    TooManySecrets,
 }
 
 impl StoreError {

@@ -1,6 +1,6 @@
 //! Listeners: every change makes a new revision and a new version of the project's rules.
-
-use std::collections::HashMap;
+//!
+//! What the engine reads of them stands in [`rules`](super::rules).
 
 use sqlx::sqlite::SqliteRow;
 
@@ -10,8 +10,10 @@ use super::{
     endpoints::{self, NewEndpoint},
 };
 use crate::domain::{
+    endpoint::Endpoint,
     ids::{EndpointId, ListenerId, ProjectId},
-    listener::{Listener, ListenerConfig, ListenerState, Reaction},
+    listener::{Listener, ListenerConfig, Reaction},
+    signature::Secret,
     time::Timestamp,
 };
 
@@ -21,69 +23,97 @@ pub enum WantedReaction {
     /// It says all.
     Ready(Reaction),
     /// A webhook to the endpoint of the project that has this URL; it is made if there is none.
-    ByUrl(NewEndpoint),
+    ByUrl(Box<NewEndpoint>),
 }
 
-/// A listener as it is asked for.
+/// A listener, and the endpoints that its reactions asked for by their URL.
 #[derive(Debug)]
-pub struct WantedListener {
-    /// All that users decide but the reactions.
-    pub config: ListenerConfig,
-    /// The reactions.
-    pub reactions: Vec<WantedReaction>,
+pub struct Placed {
+    /// The listener as it is now.
+    pub listener: Listener,
+    /// The endpoints, in the order of the reactions.
+    pub by_url: Vec<ByUrl>,
 }
 
-/// The rules of a project that are new since a version.
-#[derive(Debug, Default)]
-pub struct RuleChanges {
-    /// The version that they lead to.
-    pub version: i64,
-    /// For each listener that has changed its current revision; none where it does not exist or is
-    /// disabled.
-    pub changed: HashMap<ListenerId, Option<Listener>>,
+/// An endpoint that a reaction asked for by its URL.
+#[derive(Debug)]
+pub struct ByUrl {
+    /// Which of the reactions asked.
+    pub reaction: usize,
+    /// The endpoint as it is now.
+    pub endpoint: Endpoint,
+    /// The secret of an endpoint that was made for this reaction; none if it was there before.
+    pub secret: Option<Secret>,
 }
 
 /// The state of the revision that ends a listener.
 const DELETED: &str = "deleted";
 
 impl Store {
-    /// Makes the listener `id`, or a new revision of it, and the endpoints that it asks for by
+    /// Makes a listener of `config` and `reactions`, with the endpoints that these ask for by
     /// their URL.
     ///
     /// # Errors
     /// [`StoreError::UnknownEndpoint`] if a reaction names an endpoint that the project does not
-    /// have; [`StoreError::NotFound`] if `exists` and the project has no such listener.
-    pub async fn put_listener(
+    /// have.
+    pub async fn insert_listener(
         &self,
         project: ProjectId,
         id: ListenerId,
-        exists: bool,
-        wanted: WantedListener,
+        mut config: ListenerConfig,
+        reactions: Vec<WantedReaction>,
         now: Timestamp,
-    ) -> StoreResult<Listener> {
+    ) -> StoreResult<Placed> {
         let mut transaction = self.write().await?;
-        let previous = match exists {
-            true => Some(current(&mut transaction, project, id).await?),
-            false => None,
-        };
-        let mut config = wanted.config;
-        config.reactions = self
-            .resolve(&mut transaction, project, wanted.reactions, now)
+        let by_url;
+        (config.reactions, by_url) = self
+            .resolve(&mut transaction, project, reactions, now)
             .await?;
         let listener = Listener {
             id,
             project,
-            revision: previous
-                .as_ref()
-                .map_or(1, |previous| previous.revision + 1),
+            revision: 1,
             config,
-            created_at: previous.map_or(now, |previous| previous.created_at),
+            created_at: now,
             updated_at: now,
         };
         let state = listener.config.state.as_str();
         add_revision(&mut transaction, &listener, state).await?;
         transaction.commit().await?;
-        Ok(listener)
+        Ok(Placed { listener, by_url })
+    }
+
+    /// Makes a new revision of a listener: `change` is given what holds, and nobody else changes
+    /// it meanwhile; `reactions`, if there are any, replace all that it has. What comes out as it
+    /// went in makes no revision.
+    ///
+    /// # Errors
+    /// As [`Store::insert_listener`]; [`StoreError::NotFound`] if the project has no such listener.
+    pub async fn change_listener(
+        &self,
+        project: ProjectId,
+        id: ListenerId,
+        reactions: Option<Vec<WantedReaction>>,
+        now: Timestamp,
+        change: impl FnOnce(&mut ListenerConfig),
+    ) -> StoreResult<Placed> {
+        let mut transaction = self.write().await?;
+        let mut listener = current(&mut transaction, project, id).await?;
+        let before = to_json(&listener.config)?;
+        change(&mut listener.config);
+        let mut by_url = Vec::new();
+        if let Some(wanted) = reactions {
+            (listener.config.reactions, by_url) =
+                self.resolve(&mut transaction, project, wanted, now).await?;
+        }
+        if to_json(&listener.config)? != before {
+            listener.revision += 1;
+            listener.updated_at = now;
+            let state = listener.config.state.as_str();
+            add_revision(&mut transaction, &listener, state).await?;
+        }
+        transaction.commit().await?;
+        Ok(Placed { listener, by_url })
     }
 
     /// Deletes a listener; its deliveries go on.
@@ -142,72 +172,15 @@ impl Store {
         rows.iter().map(listener).collect()
     }
 
-    /// What has changed in the rules of `project` since `version`; from 0 on it is everything.
-    ///
-    /// # Errors
-    /// [`StoreError::NotFound`] if there is no such project.
-    pub async fn rule_changes(&self, project: ProjectId, version: i64) -> StoreResult<RuleChanges> {
-        let mut snapshot = self.snapshot().await?;
-        let current: Option<i64> =
-            sqlx::query_scalar("SELECT rules_version FROM projects WHERE id = $1")
-                .bind(project.to_string())
-                .fetch_optional(&mut *snapshot)
-                .await?;
-        let rows = sqlx::query(
-            "SELECT * FROM listener_revisions
-             WHERE project_id = $1 AND from_version > $2 AND until_version IS NULL",
-        )
-        .bind(project.to_string())
-        .bind(version)
-        .fetch_all(&mut *snapshot)
-        .await?;
-        let changed = rows.iter().map(|row| {
-            let enabled = row.text("state")? == ListenerState::Enabled.as_str();
-            let id = row.parsed("listener_id")?;
-            Ok((id, if enabled { Some(listener(row)?) } else { None }))
-        });
-        Ok(RuleChanges {
-            version: current.ok_or(StoreError::NotFound("project"))?,
-            changed: changed.collect::<StoreResult<_>>()?,
-        })
-    }
-
-    /// Up to `limit` listeners of `project` as they were at `version`, in the order of their
-    /// identifiers, from `from` on; those that were disabled then are left out.
-    ///
-    /// # Errors
-    /// If the store cannot be read.
-    pub async fn listeners_at(
-        &self,
-        project: ProjectId,
-        version: i64,
-        from: Option<ListenerId>,
-        limit: u32,
-    ) -> StoreResult<Vec<Listener>> {
-        let mut connection = self.read().await?;
-        let rows = sqlx::query(
-            "SELECT * FROM listener_revisions
-             WHERE project_id = $1 AND listener_id >= $2 AND state = 'enabled'
-               AND from_version <= $3 AND (until_version IS NULL OR until_version > $3)
-             ORDER BY listener_id LIMIT $4",
-        )
-        .bind(project.to_string())
-        .bind(from.map(|from| from.to_string()).unwrap_or_default())
-        .bind(version)
-        .bind(limit)
-        .fetch_all(&mut *connection)
-        .await?;
-        rows.iter().map(listener).collect()
-    }
-
     async fn resolve(
         &self,
         connection: &mut Connection,
         project: ProjectId,
         wanted: Vec<WantedReaction>,
         now: Timestamp,
-    ) -> StoreResult<Vec<Reaction>> {
+    ) -> StoreResult<(Vec<Reaction>, Vec<ByUrl>)> {
         let mut reactions = Vec::with_capacity(wanted.len());
+        let mut by_url = Vec::new();
         for (index, reaction) in wanted.into_iter().enumerate() {
             reactions.push(match reaction {
                 WantedReaction::Ready(Reaction::Webhook { endpoint }) => {
@@ -215,14 +188,23 @@ impl Store {
                     Reaction::Webhook { endpoint }
                 }
                 WantedReaction::Ready(reaction) => reaction,
-                WantedReaction::ByUrl(new) => Reaction::Webhook {
-                    endpoint: self
-                        .find_or_insert_endpoint(connection, project, new, now)
-                        .await?,
-                },
+                WantedReaction::ByUrl(new) => {
+                    let (endpoint, made) = self
+                        .find_or_insert_endpoint(connection, project, &new, now)
+                        .await?;
+                    let reaction = Reaction::Webhook {
+                        endpoint: endpoint.id,
+                    };
+                    by_url.push(ByUrl {
+                        reaction: index,
+                        endpoint,
+                        secret: made.then_some(new.secret),
+                    });
+                    reaction
+                }
             });
         }
-        Ok(reactions)
+        Ok((reactions, by_url))
     }
 }
 
@@ -294,7 +276,7 @@ async fn add_revision(
     Ok(())
 }
 
-fn listener(row: &SqliteRow) -> StoreResult<Listener> {
+pub(super) fn listener(row: &SqliteRow) -> StoreResult<Listener> {
     Ok(Listener {
         id: row.parsed("listener_id")?,
         project: row.parsed("project_id")?,

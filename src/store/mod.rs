@@ -19,6 +19,8 @@ pub mod projects;
 pub mod queue;
 pub mod record;
 mod rows;
+pub mod rules;
+pub mod secrets;
 mod skips;
 mod sqlite;
 pub mod stats;

@@ -8,20 +8,23 @@ use super::{MAX_ATTEMPTS, MAX_DELAY, Pace, RetryPolicy};
 use crate::domain::duration::HumanDuration;
 
 /// A policy as users write it: either `schedule`, or `base` with its companions.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RetryDocument {
     /// The wait before each attempt, the first included.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<String>>, example = json!(["0s", "5s", "5m"]))]
     pub schedule: Option<Vec<HumanDuration>>,
     /// Exponential: the wait before the second attempt.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, example = "5s")]
     pub base: Option<HumanDuration>,
     /// Exponential: by how much each wait is longer than the one before; 2 where it is left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub factor: Option<f64>,
     /// Exponential: the longest wait; 24 h where it is left out.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, example = "1h")]
     pub cap: Option<HumanDuration>,
     /// Exponential: how many attempts are made at most; 10 where it is left out.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -31,6 +34,7 @@ pub struct RetryDocument {
     pub jitter: Option<f64>,
     /// How long after the delivery was made no further attempt begins.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, example = "3d")]
     pub deadline: Option<HumanDuration>,
 }
 

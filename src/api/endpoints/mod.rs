@@ -1,0 +1,239 @@
+//! `/v1/endpoints`: where webhooks go.
+
+mod document;
+mod secret;
+mod url;
+mod view;
+
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderName, StatusCode, header},
+};
+use serde::Deserialize;
+use utoipa::IntoParams;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+pub use self::{
+    document::{EndpointDocument, EndpointWish},
+    url::judge as judge_url,
+    view::{ChangedEndpoint, CreatedEndpoint, EndpointView, TestView, shown},
+};
+use super::{
+    auth::InProject,
+    extract::{Body, Id, Parameters},
+    finish::finish,
+    page::{Page, limit, parameter},
+    problem::{ApiResult, Code, Problem},
+    state::ApiState,
+};
+use crate::{
+    domain::{
+        endpoint::{Endpoint, EndpointState},
+        ids::{EndpointId, ProjectId},
+        signature::Secret,
+    },
+    store::endpoints::NewEndpoint,
+};
+
+/// The routes of this folder.
+pub fn routes() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new()
+        .routes(routes!(create, list))
+        .routes(routes!(get, change, delete))
+        .routes(routes!(test))
+        .merge(secret::routes())
+}
+
+/// Keeps secrets out of caches (RFC 9111, section 5.2.2.5).
+pub const NO_STORE: (HeaderName, &str) = (header::CACHE_CONTROL, "no-store");
+
+impl EndpointWish {
+    /// The endpoint that is to be made, with a new secret unless one is given.
+    ///
+    /// # Errors
+    /// If the URL is missing, or a header cannot be used.
+    pub fn into_new(mut self, state: &ApiState) -> ApiResult<NewEndpoint> {
+        let given = self.secret.take();
+        Ok(NewEndpoint {
+            id: state.ids.next(state.clock.now()),
+            secret: given.unwrap_or_else(|| Secret::generate(&state.chance)),
+            config: self.into_config()?,
+        })
+    }
+
+    /// Judges the URL, if one is given. Gives what should be looked at.
+    ///
+    /// # Errors
+    /// If the webhooks of `project` may not go there.
+    pub async fn judge(&self, state: &ApiState, project: ProjectId) -> ApiResult<Vec<String>> {
+        Ok(match &self.url {
+            Some(url) => judge_url(state, project, url).await?.into_iter().collect(),
+            None => Vec::new(),
+        })
+    }
+}
+
+/// Make an endpoint.
+///
+/// The answer holds the secret with which its webhooks are signed.
+#[utoipa::path(post, path = "/v1/endpoints", tag = "endpoints",
+    request_body = EndpointDocument,
+    responses(
+        (status = 201, description = "The endpoint.", body = CreatedEndpoint,
+         headers(("location" = String, description = "Its path"))),
+        (status = 422, description = "A field cannot be used, or webhooks may not go to the URL.",
+         body = Problem, content_type = "application/problem+json")))]
+async fn create(
+    State(state): State<ApiState>,
+    InProject { project, .. }: InProject,
+    Body(document): Body<EndpointDocument>,
+) -> ApiResult<(StatusCode, [(HeaderName, String); 2], Json<CreatedEndpoint>)> {
+    let wish = document.check()?;
+    let new = wish.clone().into_new(&state)?;
+    let warnings = wish.judge(&state, project.id).await?;
+    let now = state.clock.now();
+    let made = state.store.insert_endpoint(project.id, &new, now).await?;
+    let headers = [
+        (header::LOCATION, format!("/v1/endpoints/{}", made.id)),
+        (NO_STORE.0, NO_STORE.1.to_owned()),
+    ];
+    let view = CreatedEndpoint {
+        endpoint: made.into(),
+        secret: shown(&new.secret),
+        warnings,
+    };
+    Ok((StatusCode::CREATED, headers, Json(view)))
+}
+
+/// Which endpoints to list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct ListParameters {
+    /// How many, from 1 to 250; 50 where it is left out.
+    limit: Option<u32>,
+    /// The `next` of the page before.
+    cursor: Option<String>,
+}
+
+/// List endpoints, the newest first.
+#[utoipa::path(get, path = "/v1/endpoints", tag = "endpoints", params(ListParameters),
+    responses((status = 200, description = "A page of endpoints.", body = Page<EndpointView>)))]
+async fn list(
+    State(state): State<ApiState>,
+    InProject { project, .. }: InProject,
+    Parameters(asked): Parameters<ListParameters>,
+) -> ApiResult<Json<Page<EndpointView>>> {
+    let limit = limit(asked.limit)?;
+    let before = parameter("cursor", asked.cursor.as_deref())?;
+    let found = state.store.endpoints(project.id, before, limit + 1).await?;
+    let cursor = |endpoint: &Endpoint| endpoint.id.to_string();
+    Ok(Json(Page::of(found, limit, cursor, EndpointView::from)))
+}
+
+/// Get an endpoint.
+#[utoipa::path(get, path = "/v1/endpoints/{id}", tag = "endpoints",
+    params(("id" = String, Path, description = "The endpoint: `end_…`")),
+    responses(
+        (status = 200, description = "The endpoint.", body = EndpointView),
+        (status = 404, description = "The project has no such endpoint.", body = Problem,
+         content_type = "application/problem+json")))]
+async fn get(
+    State(state): State<ApiState>,
+    InProject { project, .. }: InProject,
+    Id(id): Id<EndpointId>,
+) -> ApiResult<Json<EndpointView>> {
+    let endpoint = state.store.endpoint(project.id, id).await?;
+    Ok(Json(endpoint.into()))
+}
+
+/// Change an endpoint.
+///
+/// Only the fields that are given change; null resets one to its default. From the answer on the
+/// change holds for every attempt that begins: none begins for an endpoint that is `paused` or
+/// `disabled`. What waits for an endpoint goes on waiting while it is paused, and becomes a dead
+/// letter when it is disabled.
+#[utoipa::path(patch, path = "/v1/endpoints/{id}", tag = "endpoints",
+    params(("id" = String, Path, description = "The endpoint: `end_…`")),
+    request_body = EndpointDocument,
+    responses(
+        (status = 200, description = "The endpoint as it is now.", body = ChangedEndpoint),
+        (status = 404, description = "The project has no such endpoint.", body = Problem,
+         content_type = "application/problem+json"),
+        (status = 422, description = "A field cannot be used, or webhooks may not go to the URL.",
+         body = Problem, content_type = "application/problem+json")))]
+async fn change(
+    State(state): State<ApiState>,
+    InProject { project, .. }: InProject,
+    Id(id): Id<EndpointId>,
+    Body(document): Body<EndpointDocument>,
+) -> ApiResult<Json<ChangedEndpoint>> {
+    state.store.endpoint(project.id, id).await?;
+    let wish = document.check()?;
+    if wish.secret.is_some() {
+        let detail = format!("a secret changes by POST /v1/endpoints/{id}/rotate-secret");
+        return Err(Problem::invalid("/secret", detail));
+    }
+    let warnings = wish.judge(&state, project.id).await?;
+    finish(async move {
+        let now = state.clock.now();
+        let apply = |config: &mut _| wish.apply(config);
+        let changed = state.store.change_endpoint(project.id, id, now, apply);
+        let endpoint = changed.await?.into();
+        state.gateway.endpoint_changed(id).await;
+        Ok(Json(ChangedEndpoint { endpoint, warnings }))
+    })
+    .await
+}
+
+/// Delete an endpoint.
+///
+/// What waits for it is called off; listeners that name it skip it from now on.
+#[utoipa::path(delete, path = "/v1/endpoints/{id}", tag = "endpoints",
+    params(("id" = String, Path, description = "The endpoint: `end_…`")),
+    responses(
+        (status = 204, description = "It is deleted."),
+        (status = 404, description = "The project has no such endpoint.", body = Problem,
+         content_type = "application/problem+json")))]
+async fn delete(
+    State(state): State<ApiState>,
+    InProject { project, .. }: InProject,
+    Id(id): Id<EndpointId>,
+) -> ApiResult<StatusCode> {
+    finish(async move {
+        let now = state.clock.now();
+        state.store.delete_endpoint(project.id, id, now).await?;
+        state.gateway.endpoint_changed(id).await;
+        Ok(StatusCode::NO_CONTENT)
+    })
+    .await
+}
+
+/// Send a test.
+///
+/// Delivers an event of the type `riposte.endpoint.test` to the endpoint, past all listeners. It
+/// is tried once; while the endpoint is paused it waits.
+#[utoipa::path(post, path = "/v1/endpoints/{id}/test", tag = "endpoints",
+    params(("id" = String, Path, description = "The endpoint: `end_…`")),
+    responses(
+        (status = 202, description = "The test is on its way.", body = TestView),
+        (status = 404, description = "The project has no such endpoint.", body = Problem,
+         content_type = "application/problem+json"),
+        (status = 409, description = "The endpoint is disabled.", body = Problem,
+         content_type = "application/problem+json")))]
+async fn test(
+    State(state): State<ApiState>,
+    InProject { project, .. }: InProject,
+    Id(id): Id<EndpointId>,
+) -> ApiResult<(StatusCode, Json<TestView>)> {
+    let endpoint = state.store.endpoint(project.id, id).await?;
+    if endpoint.config.state == EndpointState::Disabled {
+        return Err(Problem::new(
+            Code::WrongState,
+            "the endpoint is disabled; enable it first",
+        ));
+    }
+    let delivery = state.gateway.test_endpoint(&project, id).await?;
+    Ok((StatusCode::ACCEPTED, Json(TestView { delivery })))
+}

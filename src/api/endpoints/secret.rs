@@ -1,0 +1,122 @@
+//! `/v1/endpoints/{id}/secret` and its rotation.
+
+use std::time::Duration;
+
+use axum::{Json, extract::State, http::HeaderName};
+use serde::Deserialize;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::{NO_STORE, document::check_secret, view::SecretsView};
+use crate::{
+    api::{
+        auth::InProject,
+        extract::{Id, RawBody, read},
+        finish::finish,
+        problem::{ApiResult, Problem},
+        state::ApiState,
+    },
+    domain::{duration::HumanDuration, ids::EndpointId, signature::Secret},
+};
+
+/// The routes of this file.
+pub fn routes() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new()
+        .routes(routes!(get))
+        .routes(routes!(rotate))
+}
+
+/// The longest that an old secret may go on signing.
+pub const MAX_GRACE: Duration = Duration::from_secs(30 * 24 * 3_600);
+
+/// What is answered where secrets are shown.
+type Secrets = ([(HeaderName, &'static str); 1], Json<SecretsView>);
+
+/// Get the secret of an endpoint, and those that sign beside it while it is being replaced.
+#[utoipa::path(get, path = "/v1/endpoints/{id}/secret", tag = "endpoints",
+    params(("id" = String, Path, description = "The endpoint: `end_…`")),
+    responses(
+        (status = 200, description = "The secrets that sign.", body = SecretsView),
+        (status = 404, description = "The project has no such endpoint.", body = Problem,
+         content_type = "application/problem+json")))]
+async fn get(
+    State(state): State<ApiState>,
+    InProject { project, .. }: InProject,
+    Id(id): Id<EndpointId>,
+) -> ApiResult<Secrets> {
+    let now = state.clock.now();
+    let secrets = state.store.secrets(project.id, id, now).await?;
+    Ok(([NO_STORE], Json(secrets.into())))
+}
+
+/// How a secret is replaced.
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Rotation {
+    /// The new secret; a random one where it is left out.
+    secret: Option<String>,
+    /// How long the old ones go on signing beside it, at most 30d: by default as the gateway is
+    /// configured. `0s` ends them at once.
+    #[schema(value_type = Option<String>, example = "24h")]
+    grace: Option<HumanDuration>,
+}
+
+/// Replace the secret of an endpoint.
+///
+/// While the old secrets go on signing, each webhook has a signature of each, so receivers can
+/// change over when they like. At most 10 secrets sign at a time.
+#[utoipa::path(post, path = "/v1/endpoints/{id}/rotate-secret", tag = "endpoints",
+    params(("id" = String, Path, description = "The endpoint: `end_…`")),
+    request_body = Option<Rotation>,
+    responses(
+        (status = 200, description = "The new secret, and when the old ones end.", body = SecretsView),
+        (status = 404, description = "The project has no such endpoint.", body = Problem,
+         content_type = "application/problem+json"),
+        (status = 409, description = "As many secrets as may be are signing.", body = Problem,
+         content_type = "application/problem+json"),
+        (status = 422, description = "The secret or the grace cannot be used.", body = Problem,
+         content_type = "application/problem+json")))]
+async fn rotate(
+    State(state): State<ApiState>,
+    InProject { project, .. }: InProject,
+    Id(id): Id<EndpointId>,
+    RawBody(body): RawBody,
+) -> ApiResult<Secrets> {
+    let rotation = Rotation::parse(&body)?;
+    let grace = rotation.grace(state.settings.rotation_grace)?;
+    let secret = match rotation.secret {
+        Some(text) => check_secret(text)?,
+        None => Secret::generate(&state.chance),
+    };
+    finish(async move {
+        let now = state.clock.now();
+        let end = now.plus(grace);
+        let rotated = state.store.rotate_secret(project.id, id, &secret, end, now);
+        let secrets = rotated.await?;
+        state.gateway.endpoint_changed(id).await;
+        Ok(([NO_STORE], Json(secrets.into())))
+    })
+    .await
+}
+
+impl Rotation {
+    /// Reads a body, which may be empty.
+    fn parse(body: &[u8]) -> ApiResult<Self> {
+        match body.trim_ascii() {
+            [] => Ok(Self::default()),
+            body => read(body),
+        }
+    }
+
+    fn grace(&self, default: Duration) -> ApiResult<Duration> {
+        match self.grace {
+            None => Ok(default),
+            Some(HumanDuration(grace)) if grace <= MAX_GRACE => Ok(grace),
+            Some(_) => {
+                let most = HumanDuration(MAX_GRACE);
+                let detail = format!("an old secret signs for at most {most}");
+                Err(Problem::invalid("/grace", detail))
+            }
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! `/v1/listeners`: standing rules that say which events they wait for and what follows.
+
+mod document;
+mod reaction;
+mod view;
+
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderName, StatusCode, header},
+};
+use futures_util::future::try_join_all;
+use serde::Deserialize;
+use utoipa::IntoParams;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+pub use self::view::{ListenerView, PlacedListener};
+use self::{
+    document::{ListenerDocument, ListenerWish},
+    reaction::ReactionWish,
+};
+use super::{
+    auth::InProject,
+    endpoints::NO_STORE,
+    extract::{Body, Id, Parameters},
+    finish::finish,
+    page::{Page, limit, parameter},
+    problem::{ApiResult, Problem},
+    state::ApiState,
+};
+use crate::{
+    domain::{
+        ids::{ListenerId, ProjectId},
+        listener::Listener,
+    },
+    store::listeners::WantedReaction,
+};
+
+/// The routes of this folder.
+pub fn routes() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new()
+        .routes(routes!(create, list))
+        .routes(routes!(get, change, delete))
+}
+
+/// Make a listener.
+///
+/// It counts for every event that is accepted after the answer. A reaction may hold the URL of a
+/// webhook: the endpoint is found or made, and the answer names it, with its secret if it is new.
+#[utoipa::path(post, path = "/v1/listeners", tag = "listeners",
+    request_body = ListenerDocument,
+    responses(
+        (status = 201, description = "The listener.", body = PlacedListener,
+         headers(("location" = String, description = "Its path"))),
+        (status = 422, description = "A field cannot be used, or webhooks may not go to a URL.",
+         body = Problem, content_type = "application/problem+json")))]
+async fn create(
+    State(state): State<ApiState>,
+    InProject { project, .. }: InProject,
+    Body(document): Body<ListenerDocument>,
+) -> ApiResult<(StatusCode, [(HeaderName, String); 2], Json<PlacedListener>)> {
+    let wish = document.check()?;
+    let config = wish.new_config()?;
+    let (reactions, warnings) = prepare(&state, project.id, &wish).await?;
+    finish(async move {
+        let now = state.clock.now();
+        let id = state.ids.next(now);
+        let reactions = reactions.unwrap_or_default();
+        let made = state
+            .store
+            .insert_listener(project.id, id, config, reactions, now);
+        let view = PlacedListener::new(made.await?, &wish, warnings);
+        announce(&state, project.id).await;
+        let headers = [
+            (header::LOCATION, format!("/v1/listeners/{id}")),
+            (NO_STORE.0, NO_STORE.1.to_owned()),
+        ];
+        Ok((StatusCode::CREATED, headers, Json(view)))
+    })
+    .await
+}
+
+/// Which listeners to list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct ListParameters {
+    /// How many, from 1 to 250; 50 where it is left out.
+    limit: Option<u32>,
+    /// The `next` of the page before.
+    cursor: Option<String>,
+}
+
+/// List listeners, the newest first.
+#[utoipa::path(get, path = "/v1/listeners", tag = "listeners", params(ListParameters),
+    responses((status = 200, description = "A page of listeners.", body = Page<ListenerView>)))]
+async fn list(
+    State(state): State<ApiState>,
+    InProject { project, .. }: InProject,
+    Parameters(asked): Parameters<ListParameters>,
+) -> ApiResult<Json<Page<ListenerView>>> {
+    let limit = limit(asked.limit)?;
+    let before = parameter("cursor", asked.cursor.as_deref())?;
+    let found = state.store.listeners(project.id, before, limit + 1).await?;
+    let cursor = |listener: &Listener| listener.id.to_string();
+    Ok(Json(Page::of(found, limit, cursor, ListenerView::from)))
+}
+
+/// Get a listener.
+#[utoipa::path(get, path = "/v1/listeners/{id}", tag = "listeners",
+    params(("id" = String, Path, description = "The listener: `lis_…`")),
+    responses(
+        (status = 200, description = "The listener.", body = ListenerView),
+        (status = 404, description = "The project has no such listener.", body = Problem,
+         content_type = "application/problem+json")))]
+async fn get(
+    State(state): State<ApiState>,
+    InProject { project, .. }: InProject,
+    Id(id): Id<ListenerId>,
+) -> ApiResult<Json<ListenerView>> {
+    let listener = state.store.listener(project.id, id).await?;
+    Ok(Json(listener.into()))
+}
+
+/// Change a listener.
+///
+/// Only the fields that are given change; null resets one to its default, and `reactions` are
+/// replaced as a whole. The change makes a new revision, which counts for every event that is
+/// accepted after the answer.
+#[utoipa::path(patch, path = "/v1/listeners/{id}", tag = "listeners",
+    params(("id" = String, Path, description = "The listener: `lis_…`")),
+    request_body = ListenerDocument,
+    responses(
+        (status = 200, description = "The listener as it is now.", body = PlacedListener),
+        (status = 404, description = "The project has no such listener.", body = Problem,
+         content_type = "application/problem+json"),
+        (status = 422, description = "A field cannot be used, or webhooks may not go to a URL.",
+         body = Problem, content_type = "application/problem+json")))]
+async fn change(
+    State(state): State<ApiState>,
+    InProject { project, .. }: InProject,
+    Id(id): Id<ListenerId>,
+    Body(document): Body<ListenerDocument>,
+) -> ApiResult<([(HeaderName, &'static str); 1], Json<PlacedListener>)> {
+    state.store.listener(project.id, id).await?;
+    let wish = document.check()?;
+    let (reactions, warnings) = prepare(&state, project.id, &wish).await?;
+    finish(async move {
+        let now = state.clock.now();
+        let apply = |config: &mut _| wish.apply(config);
+        let changed = state
+            .store
+            .change_listener(project.id, id, reactions, now, apply);
+        let view = PlacedListener::new(changed.await?, &wish, warnings);
+        announce(&state, project.id).await;
+        Ok(([NO_STORE], Json(view)))
+    })
+    .await
+}
+
+/// Delete a listener.
+///
+/// It hears no event that is accepted after the answer; what it has triggered goes on.
+#[utoipa::path(delete, path = "/v1/listeners/{id}", tag = "listeners",
+    params(("id" = String, Path, description = "The listener: `lis_…`")),
+    responses(
+        (status = 204, description = "It is deleted."),
+        (status = 404, description = "The project has no such listener.", body = Problem,
+         content_type = "application/problem+json")))]
+async fn delete(
+    State(state): State<ApiState>,
+    InProject { project, .. }: InProject,
+    Id(id): Id<ListenerId>,
+) -> ApiResult<StatusCode> {
+    finish(async move {
+        let now = state.clock.now();
+        state.store.delete_listener(project.id, id, now).await?;
+        announce(&state, project.id).await;
+        Ok(StatusCode::NO_CONTENT)
+    })
+    .await
+}
+
+/// What the store is asked for and what should be looked at, once every URL is judged.
+async fn prepare(
+    state: &ApiState,
+    project: ProjectId,
+    wish: &ListenerWish,
+) -> ApiResult<(Option<Vec<WantedReaction>>, Vec<String>)> {
+    let Some(reactions) = &wish.reactions else {
+        return Ok((None, Vec::new()));
+    };
+    let prepared = reactions.iter().enumerate().map(async |(index, reaction)| {
+        let prepared = prepare_reaction(state, project, reaction).await;
+        prepared.map_err(|problem| problem.below(&format!("/reactions/{index}")))
+    });
+    // Name servers are asked for all of them at once.
+    let prepared = try_join_all(prepared).await?;
+    let (wanted, warnings): (_, Vec<_>) = prepared.into_iter().unzip();
+    Ok((Some(wanted), warnings.concat()))
+}
+
+async fn prepare_reaction(
+    state: &ApiState,
+    project: ProjectId,
+    reaction: &ReactionWish,
+) -> ApiResult<(WantedReaction, Vec<String>)> {
+    let wanted = reaction.wanted(state)?;
+    let warnings = match reaction {
+        ReactionWish::Ready(_) => Vec::new(),
+        ReactionWish::ByUrl(wish) => {
+            let judged = wish.judge(state, project).await;
+            judged.map_err(|problem| problem.below("/webhook"))?
+        }
+    };
+    Ok((wanted, warnings))
+}
+
+/// Lets the engine know the listeners of `project` as they are now.
+async fn announce(state: &ApiState, project: ProjectId) {
+    if let Err(error) = state.gateway.rules_changed(project).await {
+        // What was written holds all the same: whoever accepts an event compares the version of
+        // the rules, and reads them again.
+        tracing::warn!(%error, %project, "the new rules could not be read yet");
+    }
+}
