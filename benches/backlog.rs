@@ -9,7 +9,7 @@ use std::{
     env, fs,
     io::{BufRead as _, BufReader, Write as _},
     path::Path,
-    process::{Child, Command, Stdio},
+    process::{Child, ChildStdout, Command, Stdio},
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
@@ -110,6 +110,8 @@ struct Gateway {
     url: String,
     key: String,
     client: Client,
+    /// Held open: the gateway goes on writing.
+    _stdout: BufReader<ChildStdout>,
     _directory: TempDir,
 }
 
@@ -125,7 +127,8 @@ impl Gateway {
             .spawn()?;
         let mut line = String::new();
         let stdout = process.stdout.take().ok_or("no output")?;
-        BufReader::new(stdout).read_line(&mut line)?;
+        let mut stdout = BufReader::new(stdout);
+        stdout.read_line(&mut line)?;
         let (_, url) = line.trim().rsplit_once(' ').ok_or("no address")?;
         let key = fs::read_to_string(directory.path().join("data/operator.key"))?;
         #[expect(
@@ -138,6 +141,7 @@ impl Gateway {
             key: key.trim().to_owned(),
             client,
             process,
+            _stdout: stdout,
             _directory: directory,
         })
     }
