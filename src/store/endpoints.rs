@@ -1,5 +1,8 @@
 //! Endpoints.
 
+#[cfg(test)]
+mod tests;
+
 use std::time::Duration;
 
 use sqlx::sqlite::SqliteRow;

@@ -1,5 +1,8 @@
 //! Endpoints as users write them, and their checking.
 
+#[cfg(test)]
+mod tests;
+
 use std::time::Duration;
 
 use indexmap::IndexMap;

@@ -1,5 +1,8 @@
 //! Listeners as users write them, and their checking.
 
+#[cfg(test)]
+mod tests;
+
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;

@@ -29,6 +29,7 @@ pub struct ReactionDocument {
     /// placeholders such as `{{ event.data.site }}`.
     #[schema(value_type = Object, nullable,
         example = json!({"type": "usage.measured", "data": {"site": "{{ event.data.site }}"}}))]
+    #[serde(default)]
     emit: Option<Box<RawValue>>,
 }
 
