@@ -4,7 +4,7 @@
 use axum::{
     Json,
     extract::State,
-    http::{HeaderName, HeaderValue, StatusCode, header},
+    http::{HeaderName, StatusCode},
 };
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -12,6 +12,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     auth::InProject,
+    endpoints::NO_STORE,
     extract::{Body, Id, Parameters},
     page::{Page, limit, parameter},
     problem::{ApiResult, Problem},
@@ -92,9 +93,6 @@ struct ListParameters {
     cursor: Option<String>,
 }
 
-/// Keeps what holds a secret out of caches.
-type NoStore = [(HeaderName, HeaderValue); 1];
-
 /// Make an API key of the project.
 ///
 /// An operator makes it for the project that `Riposte-Project` names, a project for itself. The
@@ -109,7 +107,7 @@ async fn create(
     State(state): State<ApiState>,
     InProject { project, .. }: InProject,
     Body(wanted): Body<NewKey>,
-) -> ApiResult<(StatusCode, NoStore, Json<MadeKey>)> {
+) -> ApiResult<(StatusCode, [(HeaderName, &'static str); 1], Json<MadeKey>)> {
     let now = state.clock.now();
     check(&wanted, now)?;
     let key = ApiKey::generate(state.ids.next(now), &state.chance);
@@ -127,8 +125,7 @@ async fn create(
         view: KeyView::of(record),
         key: key.expose().to_string(),
     };
-    let no_store = [(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
-    Ok((StatusCode::CREATED, no_store, Json(made)))
+    Ok((StatusCode::CREATED, [NO_STORE], Json(made)))
 }
 
 /// List the API keys of the project, the newest first, those that were revoked too.

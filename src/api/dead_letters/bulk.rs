@@ -5,16 +5,13 @@ use utoipa::ToSchema;
 
 use super::selection::{Selection, Which};
 use crate::{
-    api::{problem::ApiResult, state::ApiState},
+    api::{finish::finish, problem::ApiResult, state::ApiState},
     domain::{
         delivery::DeliveryState,
         ids::{DeliveryId, EndpointId, ProjectId},
     },
     engine::Redriven,
-    store::{
-        StoreResult,
-        dead_letters::{Discard, MAX_PAGE},
-    },
+    store::dead_letters::{Discard, MAX_PAGE},
 };
 
 /// The most dead letters that a request redrives or discards; the answer says how many remain.
@@ -198,11 +195,13 @@ impl Action {
         state: &ApiState,
         project: ProjectId,
         page: &[DeliveryId],
-    ) -> StoreResult<Vec<NotDone>> {
+    ) -> ApiResult<Vec<NotDone>> {
         match self {
             Self::Redrive => {
-                let redriven = state.gateway.redrive(project, page).await?;
-                let failed = redriven.into_iter();
+                // A page is carried to its end even if the client goes away in the middle of it.
+                let (gateway, page) = (state.gateway.clone(), page.to_vec());
+                let redriven = finish(async move { Ok(gateway.redrive(project, &page).await?) });
+                let failed = redriven.await?.into_iter();
                 Ok(failed
                     .filter_map(|(id, how)| not_redriven(id, how))
                     .collect())

@@ -8,6 +8,7 @@ use crate::{
     api::{
         auth::InProject,
         extract::Id,
+        finish::finish,
         problem::{ApiResult, Code, Problem},
         state::ApiState,
     },
@@ -70,7 +71,9 @@ pub async fn retry(
     InProject { project, .. }: InProject,
     Id(id): Id<DeliveryId>,
 ) -> ApiResult<(StatusCode, Json<RetryResult>)> {
-    let now = match state.gateway.retry(project.id, id).await? {
+    let gateway = state.gateway.clone();
+    let retried = finish(async move { Ok(gateway.retry(project.id, id).await?) });
+    let now = match retried.await? {
         Retried::Due => RetryState::Due,
         Retried::UnderWay => {
             let delivery = state.store.delivery(project.id, id).await?;
@@ -120,7 +123,9 @@ pub async fn cancel(
     InProject { project, .. }: InProject,
     Id(id): Id<DeliveryId>,
 ) -> ApiResult<(StatusCode, Json<CancelResult>)> {
-    let (status, now) = match state.gateway.cancel(project.id, id).await? {
+    let gateway = state.gateway.clone();
+    let cancelled = finish(async move { Ok(gateway.cancel(project.id, id).await?) });
+    let (status, now) = match cancelled.await? {
         Cancellation::Cancelled => (StatusCode::OK, CancelState::Cancelled),
         Cancellation::Cancelling => (StatusCode::ACCEPTED, CancelState::Cancelling),
         Cancellation::NotPending(DeliveryState::Dead) => {

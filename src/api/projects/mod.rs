@@ -15,6 +15,7 @@ pub use self::openings::{OpeningsBody, OpeningsView};
 use super::{
     auth::Operator,
     extract::{Body, Parameters},
+    finish::finish,
     page::{Page, limit, parameter},
     problem::{ApiResult, Problem},
     state::ApiState,
@@ -44,7 +45,8 @@ pub struct NewProject {
     #[schema(value_type = String, example = "acme")]
     name: ProjectName,
     /// What is opened for it.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "openings::object")]
+    #[schema(value_type = OpeningsBody)]
     openings: OpeningsBody,
 }
 
@@ -53,6 +55,8 @@ pub struct NewProject {
 #[serde(deny_unknown_fields)]
 pub struct ProjectChange {
     /// What is opened for it; a list that is left out stays as it is.
+    #[serde(deserialize_with = "openings::object")]
+    #[schema(value_type = OpeningsBody)]
     openings: OpeningsBody,
 }
 
@@ -108,9 +112,12 @@ async fn create(
         openings: wanted.openings.over(Openings::default())?,
         created_at: now,
     };
-    state.store.insert_project(&project).await?;
-    open(&state, &project)?;
-    Ok((StatusCode::CREATED, Json(ProjectView::of(project))))
+    let made = finish(async move {
+        state.store.insert_project(&project).await?;
+        open(&state, &project)?;
+        Ok(project)
+    });
+    Ok((StatusCode::CREATED, Json(ProjectView::of(made.await?))))
 }
 
 /// List the projects, the newest first.
@@ -171,10 +178,16 @@ async fn change(
 ) -> ApiResult<Json<ProjectView>> {
     let before = find(&state, &called).await?;
     let openings = wanted.openings.over(before.openings)?;
-    state.store.set_openings(before.id, &openings).await?;
     let project = Project { openings, ..before };
-    open(&state, &project)?;
-    Ok(Json(ProjectView::of(project)))
+    let changed = finish(async move {
+        state
+            .store
+            .set_openings(project.id, &project.openings)
+            .await?;
+        open(&state, &project)?;
+        Ok(project)
+    });
+    Ok(Json(ProjectView::of(changed.await?)))
 }
 
 /// The project that is called so, by name or id.

@@ -1,9 +1,12 @@
 //! What an operator opens for a project, checked place by place.
 
-use std::str::FromStr;
+use std::{fmt, str::FromStr};
 
 use ipnet::IpNet;
-use serde::{Deserialize, Serialize};
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{MapAccess, Visitor, value::MapAccessDeserializer},
+};
 use utoipa::ToSchema;
 
 use crate::{
@@ -86,6 +89,27 @@ impl OpeningsView {
     }
 }
 
+/// Reads openings from an object alone: of a list serde would take the values as fields in their
+/// order.
+///
+/// # Errors
+/// What is no object, or not what the fields of one take.
+pub(super) fn object<'de, D: Deserializer<'de>>(deserializer: D) -> Result<OpeningsBody, D::Error> {
+    struct Object;
+    impl<'de> Visitor<'de> for Object {
+        type Value = OpeningsBody;
+
+        fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+            formatter.write_str("an object such as {\"allow_http\": true}")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<OpeningsBody, A::Error> {
+            OpeningsBody::deserialize(MapAccessDeserializer::new(map))
+        }
+    }
+    deserializer.deserialize_map(Object)
+}
+
 /// Each of the texts of `list` as what it stands for.
 fn each<T>(
     list: &str,
@@ -128,6 +152,15 @@ mod tests {
         let open = second.over(open).expect("openings");
         assert!(open.allow_networks.is_empty() && open.allow_http);
         assert_eq!(open.allow_hosts, ["hooks.internal"]);
+    }
+
+    #[test]
+    fn openings_are_an_object() {
+        let read = |json| object(&mut serde_json::Deserializer::from_str(json));
+        assert!(read("{}").is_ok() && read(r#"{"allow_http": true}"#).is_ok());
+        for json in ["[]", "[[]]", "null", "true", r#"{"allow": []}"#] {
+            assert!(read(json).is_err(), "{json}");
+        }
     }
 
     #[test]
