@@ -11,7 +11,7 @@ use crate::{
         retry::{self, Progress, RetryPolicy, Verdict},
         signature::{ID_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER, sign},
         time::Timestamp,
-        webhook::render,
+        webhook::{HIDDEN, render},
     },
     store::{queue::Job, record::Outcome},
 };
@@ -31,7 +31,7 @@ pub(super) async fn attempt(
 ) {
     let started_at = context.clock.now();
     let request = request(&job, &endpoint, started_at);
-    let (url, headers) = (request.url.to_string(), request.headers.clone());
+    let (url, headers) = (request.url.to_string(), for_the_record(&request, &endpoint));
     let exchange = context.sender.send(request).await;
     let outcome = Outcome {
         verdict: judge(&context, &job, &endpoint, &exchange),
@@ -50,6 +50,17 @@ pub(super) async fn attempt(
         },
     };
     recorder.record(job, outcome).await;
+}
+
+/// The headers of `request` as they are kept. The endpoint's own may carry credentials, which are
+/// kept with the endpoint, sealed, and nowhere else.
+fn for_the_record(request: &Request, live: &LiveEndpoint) -> Vec<(String, String)> {
+    let own = live.endpoint.config.headers.redacted();
+    let kept = |(name, value): &(String, String)| match own.get(name) {
+        Some(shown) if shown == HIDDEN => (name.clone(), HIDDEN.to_owned()),
+        _ => (name.clone(), value.clone()),
+    };
+    request.headers.iter().map(kept).collect()
 }
 
 fn judge(context: &Context, job: &Job, live: &LiveEndpoint, exchange: &Exchange) -> Verdict {
