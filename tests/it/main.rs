@@ -1,4 +1,19 @@
-//! Tests that act as users, and the suite that every store passes. One binary, so that linking
-//! stays cheap.
+//! Riposte as its users meet it, over real HTTP, with real receivers, on a real store; and the
+//! suite that every store passes. One binary for all of it, so that it is linked once.
 
+mod delivering;
+mod emit;
+mod endpoints;
+mod fan_out;
+mod guard;
+mod health;
+mod listeners;
+mod malformed;
+mod openapi;
+mod overload;
+mod projects;
+mod restart;
+mod secrets;
+mod sending;
 mod store;
+mod support;

@@ -1,0 +1,180 @@
+//! A gateway of a test's own, in a directory of its own, on a port of its own.
+
+use std::{net::SocketAddr, path::Path, sync::Arc};
+
+use riposte::{
+    app::{App, AppError},
+    config::{Config, Sources},
+    domain::{api_key::ApiKey, chance::Chance, ids::Ids, time::Timestamp},
+};
+use tempfile::TempDir;
+use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
+
+use super::{Api, Process, within};
+
+/// What a gateway starts with: its directory and its configuration.
+#[derive(Clone)]
+pub struct Setup {
+    directory: Arc<TempDir>,
+    variables: Vec<(String, String)>,
+    operator_key: String,
+    dev: bool,
+}
+
+/// What every gateway in the tests has, unless a test says otherwise: this machine is open to
+/// webhooks, and work that is due is taken up soon.
+const COMMON: [(&str, &str); 5] = [
+    ("RIPOSTE_LISTEN", "127.0.0.1:0"),
+    ("RIPOSTE_DELIVERY__ALLOW_NETWORKS", "127.0.0.0/8"),
+    ("RIPOSTE_DELIVERY__ALLOW_HTTP", "true"),
+    ("RIPOSTE_DELIVERY__POLL_INTERVAL", "200ms"),
+    ("RIPOSTE_RETRY__JITTER", "0"),
+];
+
+/// A gateway that runs in this process.
+pub struct Gateway {
+    setup: Setup,
+    api: Api,
+    stop: oneshot::Sender<()>,
+    running: JoinHandle<Result<(), AppError>>,
+}
+
+impl Setup {
+    /// A directory and a key of its own, and what is common to all.
+    pub fn new() -> Self {
+        let directory = TempDir::new().expect("a directory");
+        let operator_key = operator_key();
+        let database = format!("sqlite://{}/riposte.db", directory.path().display());
+        let own = [
+            ("RIPOSTE_DATABASE", database.as_str()),
+            ("RIPOSTE_OPERATOR_KEY", operator_key.as_str()),
+        ];
+        let all = COMMON.into_iter().chain(own);
+        Self {
+            variables: all
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .collect(),
+            directory: Arc::new(directory),
+            operator_key,
+            dev: false,
+        }
+    }
+
+    /// The same with a variable more.
+    #[must_use]
+    pub fn with(mut self, variable: &str, value: &str) -> Self {
+        self.variables.retain(|(name, _)| name != variable);
+        self.variables.push((variable.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The same without a variable.
+    #[must_use]
+    pub fn without(mut self, variable: &str) -> Self {
+        self.variables.retain(|(name, _)| name != variable);
+        self
+    }
+
+    /// In the development profile.
+    #[must_use]
+    pub fn in_development(self) -> Self {
+        Self { dev: true, ..self }
+    }
+
+    /// Retries after these waits, in the configuration's writing: `0s,50ms`.
+    #[must_use]
+    pub fn retrying(self, schedule: &str) -> Self {
+        self.with("RIPOSTE_RETRY__SCHEDULE", schedule)
+    }
+
+    /// Where the gateway keeps everything.
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// The operator's key.
+    pub fn operator_key(&self) -> &str {
+        &self.operator_key
+    }
+
+    /// The environment that a gateway starts with.
+    pub fn variables(&self) -> &[(String, String)] {
+        &self.variables
+    }
+
+    /// Starts a gateway in this process.
+    pub async fn start(self) -> Gateway {
+        let environment = self.variables.iter();
+        let environment = environment.map(|(name, value)| (name.into(), value.into()));
+        let config = Config::load(&Sources {
+            environment: environment.collect(),
+            dev: self.dev,
+            ..Sources::default()
+        });
+        let config = config.unwrap_or_else(|error| panic!("{error}"));
+        let listener = TcpListener::bind(config.listen).await.expect("a free port");
+        let address = listener.local_addr().expect("its address");
+        let app = App::start(&config, address).await;
+        let app = app.unwrap_or_else(|error| panic!("the gateway does not start: {error}"));
+        let (stop, stopped) = oneshot::channel();
+        // A gateway whose test has ended stops as well.
+        let shutdown = async move { drop(stopped.await) };
+        Gateway {
+            api: Api::new(address, &self.operator_key),
+            setup: self,
+            stop,
+            running: tokio::spawn(app.serve(listener, shutdown)),
+        }
+    }
+
+    /// Starts the program itself.
+    pub async fn run(self) -> Process {
+        Process::start(self).await
+    }
+
+    /// Who calls a gateway of this setup at `address` as its operator.
+    pub fn api(&self, address: SocketAddr) -> Api {
+        Api::new(address, &self.operator_key)
+    }
+}
+
+impl Gateway {
+    /// A gateway as most tests want it.
+    pub async fn start() -> Self {
+        Setup::new().start().await
+    }
+
+    /// A gateway with a variable of its own.
+    pub fn with(variable: &str, value: &str) -> Setup {
+        Setup::new().with(variable, value)
+    }
+
+    /// The API as its operator calls it, about the project `default`.
+    pub fn api(&self) -> &Api {
+        &self.api
+    }
+
+    /// The operator's key.
+    pub fn operator_key(&self) -> String {
+        self.setup.operator_key().to_owned()
+    }
+
+    /// Stops it as production does, and gives what it takes to start it again.
+    pub async fn stop(self) -> Setup {
+        let _ = self.stop.send(());
+        let ended = within("the gateway to stop", self.running).await;
+        ended.expect("no panic").expect("a clean end");
+        self.setup
+    }
+
+    /// Stops it and starts it again, on what it has stored.
+    pub async fn restart(self) -> Self {
+        self.stop().await.start().await
+    }
+}
+
+fn operator_key() -> String {
+    let chance = Chance::from_system();
+    let id = Ids::new(chance.clone()).next(Timestamp::from_millis(0));
+    ApiKey::generate(id, &chance).expose().to_string()
+}

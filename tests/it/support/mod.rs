@@ -1,0 +1,19 @@
+//! What the tests act with: a gateway of their own, receivers that do as they are told, and a
+//! client that speaks to the gateway as any user does.
+//!
+//! Nothing here looks into the gateway: what a test learns it learns over HTTP, from what arrives
+//! at a receiver, or from what the program prints.
+
+mod api;
+mod gateway;
+mod patience;
+mod process;
+mod receiver;
+mod story;
+
+pub use api::{Answer, Api, Problem};
+pub use gateway::{Gateway, Setup};
+pub use patience::{until, until_for, within};
+pub use process::Process;
+pub use receiver::{Receiver, Webhook};
+pub use story::{Hook, attempts, id_of, text};
