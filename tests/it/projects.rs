@@ -1,0 +1,193 @@
+//! Projects: each for itself, and the platform that hears them all.
+
+use serde_json::{Value, json};
+
+use crate::support::{Gateway, Receiver, Setup, id_of};
+
+#[tokio::test]
+async fn the_platform_hears_every_project_and_a_customer_only_its_own() {
+    let gateway = Gateway::start().await;
+    let operator = gateway.api();
+    let customers = [
+        operator.new_project("one").await,
+        operator.new_project("two").await,
+    ];
+    let platform = operator.in_project("platform");
+    let receivers = [
+        Receiver::start().await,
+        Receiver::start().await,
+        Receiver::start().await,
+    ];
+    platform.registers(">", &receivers[2].url()).await;
+    for (customer, receiver) in customers.iter().zip(&receivers) {
+        customer.registers(">", &receiver.url()).await;
+    }
+    let sent = [
+        customers[0].sends(json!({"type": "a.one"})).await,
+        customers[1].sends(json!({"type": "a.two"})).await,
+    ];
+    platform.sends(json!({"type": "a.platform"})).await;
+    let types = |webhooks: Vec<crate::support::Webhook>| {
+        let all = webhooks.iter().map(|webhook| webhook.json()["type"].take());
+        let mut all: Vec<_> = all
+            .map(|one| one.as_str().expect("a type").to_owned())
+            .collect();
+        all.sort();
+        all
+    };
+    assert_eq!(
+        types(receivers[2].expect_requests(3).await),
+        ["a.one", "a.platform", "a.two"]
+    );
+    assert_eq!(types(receivers[0].expect_requests(1).await), ["a.one"]);
+    assert_eq!(types(receivers[1].expect_requests(1).await), ["a.two"]);
+    // What the platform does with a customer's event is the platform's business.
+    let seen = customers[0].deliveries(&format!("event={}", sent[0])).await;
+    assert_eq!(seen.len(), 1);
+    let of_platform = platform.deliveries("state=delivered").await;
+    for delivery in &of_platform {
+        let path = format!("/v1/deliveries/{}", id_of(delivery));
+        customers[0].get(&path).await.refused(404, "not_found");
+        let body = platform.get(&path).await.expect(200)["attempts"][0]["request"]["body"].take();
+        assert!(body.is_object(), "{body}");
+    }
+    assert_eq!(customers[0].stats().await["events"], 1);
+}
+
+#[tokio::test]
+async fn what_the_platform_emits_is_the_platforms() {
+    let gateway = Gateway::start().await;
+    let operator = gateway.api();
+    let customer = operator.new_project("customer").await;
+    let platform = operator.in_project("platform");
+    let emit = json!({"emit": {"type": "usage.measured"}});
+    platform
+        .listens(&["site.deployed"], Value::Null, emit)
+        .await;
+    let heard = Receiver::start().await;
+    customer.registers("usage.measured", &heard.url()).await;
+    let root = customer.sends(json!({"type": "site.deployed"})).await;
+    let made = platform.list("/v1/events?type=usage.measured").await;
+    assert_eq!(made.len(), 1);
+    assert_eq!(made[0]["lineage"]["causation_id"], root);
+    assert_eq!(customer.list("/v1/events").await.len(), 1);
+    assert_eq!(customer.stats().await["deliveries"]["pending"], 0);
+    assert_eq!(heard.received().len(), 0);
+}
+
+#[tokio::test]
+async fn the_same_id_in_two_projects_is_two_events() {
+    let gateway = Gateway::start().await;
+    let operator = gateway.api();
+    let event = json!({"type": "a.b", "id": "7", "source": "/ci"});
+    let mut ids = Vec::new();
+    for name in ["one", "two"] {
+        ids.push(operator.new_project(name).await.sends(event.clone()).await);
+    }
+    assert_ne!(ids[0], ids[1]);
+}
+
+#[tokio::test]
+async fn a_projects_key_is_no_operators() {
+    let gateway = Gateway::start().await;
+    let operator = gateway.api();
+    let customer = operator.new_project("customer").await;
+    for answer in [
+        customer.get("/v1/projects").await,
+        customer.get("/v1/projects/customer").await,
+        customer.get("/v1/projects/default").await,
+        customer.post("/v1/projects", json!({"name": "mine"})).await,
+        customer
+            .patch(
+                "/v1/projects/customer",
+                json!({"openings": {"allow_http": true}}),
+            )
+            .await,
+    ] {
+        answer.refused(403, "forbidden");
+    }
+    operator
+        .post("/v1/projects", json!({"name": "customer"}))
+        .await
+        .refused(409, "already_exists");
+    operator
+        .in_project("nobody")
+        .get("/v1/events")
+        .await
+        .refused(404, "not_found");
+    let named = operator
+        .in_project("customer")
+        .get("/v1/stats")
+        .await
+        .expect(200);
+    assert_eq!(named, customer.stats().await);
+}
+
+#[tokio::test]
+async fn a_key_that_is_revoked_or_over_opens_nothing() {
+    let gateway = Gateway::start().await;
+    let operator = gateway.api();
+    let customer = operator.new_project("customer").await;
+    let second = customer
+        .post("/v1/keys", json!({"name": "second"}))
+        .await
+        .expect(201);
+    let key = second["key"].as_str().expect("a key");
+    let with_second = customer.with_key(key);
+    with_second.get("/v1/events").await.expect(200);
+    let path = format!("/v1/keys/{}", id_of(&second));
+    customer.delete(&path).await.expect(204);
+    with_second
+        .get("/v1/events")
+        .await
+        .refused(401, "unauthorized");
+    customer.get("/v1/events").await.expect(200);
+    let listed = customer.get("/v1/keys").await.text();
+    assert!(
+        !listed.contains(key.rsplit('_').next().expect("a secret")),
+        "{listed}"
+    );
+    let past = json!({"name": "past", "expires_at": "2020-01-01T00:00:00Z"});
+    customer
+        .post("/v1/keys", past)
+        .await
+        .refused(422, "invalid");
+}
+
+#[tokio::test]
+async fn what_an_operator_opens_for_one_project_is_open_for_that_alone() {
+    let setup = Setup::new().without("RIPOSTE_DELIVERY__ALLOW_NETWORKS");
+    let setup = setup.without("RIPOSTE_DELIVERY__ALLOW_HTTP").retrying("0s");
+    let gateway = setup.start().await;
+    let operator = gateway.api();
+    let (one, two) = (
+        operator.new_project("one").await,
+        operator.new_project("two").await,
+    );
+    let receiver = Receiver::start().await;
+    let endpoint = json!({"url": receiver.url()});
+    let openings = |networks: Value, http: bool| json!({"openings": {"allow_networks": networks, "allow_http": http}});
+    let opened = openings(json!(["127.0.0.0/8"]), true);
+    operator.patch("/v1/projects/one", opened).await.expect(200);
+    one.registers("a.b", &receiver.url()).await;
+    two.post("/v1/endpoints", endpoint)
+        .await
+        .refused(422, "url_refused");
+    one.sends(json!({"type": "a.b"})).await;
+    receiver.expect_one().await;
+    let gateway = gateway.restart().await;
+    let one = gateway.api().in_project("one");
+    one.sends(json!({"type": "a.b"})).await;
+    receiver.expect_requests(2).await;
+    let closed = openings(json!([]), true);
+    gateway
+        .api()
+        .patch("/v1/projects/one", closed)
+        .await
+        .expect(200);
+    let event = one.sends(json!({"type": "a.b"})).await;
+    let id = one.delivery_of(&event).await;
+    let dead = one.delivery_becomes(&id, "dead").await;
+    assert_eq!(dead["attempts"][0]["error"]["kind"], "address_refused");
+    receiver.expect_requests(2).await;
+}
