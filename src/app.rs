@@ -52,9 +52,17 @@ pub enum AppError {
     /// The configured retry policy cannot be used.
     #[error("retry.{0}")]
     Retry(#[from] RetryError),
+    /// The address that is listened on cannot be told.
+    #[error("the listener cannot be used: {0}")]
+    Listener(#[from] io::Error),
     /// The server ended by itself.
-    #[error("the server cannot go on: {0}")]
-    Server(#[from] io::Error),
+    #[error("the server has ended by itself; what is stored goes on after the next start")]
+    Server,
+    /// A part of the engine ended by itself.
+    #[error(
+        "a part of the engine has failed, its log says why; what is stored goes on after the next start"
+    )]
+    Engine,
 }
 
 /// Starts the gateway and serves on `listener` until `shutdown` ends; see [`App::serve`].
@@ -64,7 +72,7 @@ pub enum AppError {
 pub async fn run(
     config: Config,
     listener: TcpListener,
-    shutdown: impl Future<Output = ()> + Send + 'static,
+    shutdown: impl Future<Output = ()>,
 ) -> Result<(), AppError> {
     let app = App::start(&config, listener.local_addr()?).await?;
     app.serve(listener, shutdown).await
@@ -118,45 +126,33 @@ impl App {
     /// configured time. What is not finished by then stays in the store.
     ///
     /// # Errors
-    /// [`AppError::Server`] if the server ends by itself.
+    /// [`AppError::Server`] or [`AppError::Engine`] if a part of the gateway ends by itself.
     pub async fn serve(
         self,
         listener: TcpListener,
-        shutdown: impl Future<Output = ()> + Send + 'static,
+        shutdown: impl Future<Output = ()>,
     ) -> Result<(), AppError> {
         let Self { engine, api, drain } = self;
-        let store = api.store.clone();
-        let served = answer(listener, api, shutdown, drain).await;
+        let (store, clock, stopping) = (api.store.clone(), api.clock.clone(), api.stopping.clone());
+        let server = axum::serve(listener, api::router(api))
+            .with_graceful_shutdown(stopping.clone().cancelled_owned());
+        let mut server = tokio::spawn(server.into_future());
+        let ended = tokio::select! {
+            () = shutdown => Ok(()),
+            () = engine.failed() => Err(AppError::Engine),
+            _ = &mut server => Err(AppError::Server),
+        };
+        stopping.cancel();
+        if ended.is_ok() {
+            let finishing = async { tokio::join!(engine.drain(), &mut server) };
+            if clock.timeout(drain, finishing).await.is_none() {
+                tracing::warn!("requests or attempts are still under way; they are cut off");
+            }
+        }
+        server.abort();
         engine.stop().await;
         store.close().await;
-        served
-    }
-}
-
-/// Answers requests until `shutdown` ends and those under way are answered, but no longer than
-/// `drain` after it.
-async fn answer(
-    listener: TcpListener,
-    api: ApiState,
-    shutdown: impl Future<Output = ()> + Send + 'static,
-    drain: Duration,
-) -> Result<(), AppError> {
-    let (clock, stopping) = (api.clock.clone(), api.stopping.clone());
-    let stop = {
-        let stopping = stopping.clone();
-        async move {
-            shutdown.await;
-            stopping.cancel();
-        }
-    };
-    let server = axum::serve(listener, api::router(api)).with_graceful_shutdown(stop);
-    let overdue = async {
-        stopping.cancelled().await;
-        clock.sleep(drain).await;
-    };
-    tokio::select! {
-        served = server => Ok(served?),
-        () = overdue => Ok(()),
+        ended
     }
 }
 
@@ -280,7 +276,6 @@ fn engine_settings(config: &Config) -> Result<EngineSettings, RetryError> {
         max_retry_after: delivery.max_retry_after,
         retry: RetryPolicy::try_from(retry)?,
         dedupe_window: config.dedupe.window,
-        drain: config.shutdown.drain,
     })
 }
 

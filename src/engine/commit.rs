@@ -62,11 +62,6 @@ impl Receipt {
 }
 
 impl Committer {
-    /// Whether units can be handed in.
-    pub(super) fn is_running(&self) -> bool {
-        !self.units.is_closed()
-    }
-
     /// Hands a unit in; units of one caller are written in their order.
     pub(super) async fn submit(&self, unit: Unit, permit: Option<Arc<Permit>>) -> Receipt {
         let (reply, receipt) = oneshot::channel();

@@ -42,8 +42,6 @@ pub struct EngineSettings {
     pub retry: RetryPolicy,
     /// For how long an event is recognised when it is sent again.
     pub dedupe_window: Duration,
-    /// How long a stop waits for requests that are under way.
-    pub drain: Duration,
 }
 
 /// What every part of the engine shares.

@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use tokio_util::sync::CancellationToken;
+
 use super::{
     admission::{Admission, Overload, Permit},
     commit::{self, CommitError, Committer, Receipt},
@@ -85,6 +87,7 @@ pub struct Gateway {
 }
 
 pub(super) struct Parts {
+    pub(super) failed: CancellationToken,
     pub(super) context: Context,
     pub(super) admission: Arc<Admission>,
     pub(super) planner: Arc<Planner>,
@@ -97,7 +100,7 @@ pub(super) struct Parts {
 impl Gateway {
     /// Whether the engine still runs.
     pub fn is_running(&self) -> bool {
-        self.parts.committer.is_running()
+        !self.parts.failed.is_cancelled()
     }
 
     /// Takes events of `project`, in their order. What it gives is in the same order, and comes

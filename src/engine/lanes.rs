@@ -250,11 +250,6 @@ impl Lanes {
             .collect()
     }
 
-    /// How many attempts are under way.
-    pub(super) fn in_flight(&self) -> usize {
-        self.lock().in_flight
-    }
-
     /// Changes the state of a lane, brings the indexes up to date and wakes who waits.
     fn change<T>(&self, id: EndpointId, change: impl FnOnce(&mut State, EndpointId) -> T) -> T {
         let mut state = self.lock();

@@ -20,7 +20,7 @@ mod refill;
 mod rulebook;
 mod send;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 pub use admission::Overload;
 pub use context::EngineSettings;
@@ -30,6 +30,7 @@ use tokio::{
     sync::Notify,
     task::{JoinHandle, JoinSet},
 };
+use tokio_util::sync::CancellationToken;
 
 use self::{
     admission::Admission, commit::GroupCommit, context::Context, directory::Directory,
@@ -68,7 +69,12 @@ pub struct Engine {
     /// Tasks that end when nobody can hand them anything any more.
     commit: JoinHandle<()>,
     record: JoinHandle<()>,
+    /// Cancelled when a task has ended.
+    failed: CancellationToken,
 }
+
+/// How long a stop waits for what is already handed in to be written.
+const FLUSH: Duration = Duration::from_secs(5);
 
 impl Engine {
     /// Starts the engine; it takes up what the store says.
@@ -117,19 +123,21 @@ impl Engine {
             directory: Arc::clone(&directory),
         });
         let attempts = Attempts::default();
+        let failed = CancellationToken::new();
         let mut workers = JoinSet::new();
-        workers.spawn(dispatch::run(
+        let dispatch = dispatch::run(
             context.clone(),
             Arc::clone(&lanes),
             recorder,
             attempts.clone(),
-        ));
+        );
+        workers.spawn(watched(dispatch, &failed));
         let refill = Refill {
             context: context.clone(),
             lanes: Arc::clone(&lanes),
             directory: Arc::clone(&directory),
         };
-        workers.spawn(refill.run());
+        workers.spawn(watched(refill.run(), &failed));
         let fanout = FanoutWorker {
             context: context.clone(),
             planner: Arc::clone(&planner),
@@ -137,8 +145,9 @@ impl Engine {
             committer: committer.clone(),
             wake: fanouts,
         };
-        workers.spawn(fanout.run());
+        workers.spawn(watched(fanout.run(), &failed));
         let parts = Parts {
+            failed: failed.clone(),
             admission: Admission::new(&context.settings),
             context: context.clone(),
             planner,
@@ -155,8 +164,9 @@ impl Engine {
             lanes,
             attempts,
             workers,
-            commit: tokio::spawn(commit.run()),
-            record: tokio::spawn(record.run()),
+            commit: tokio::spawn(watched(commit.run(), &failed)),
+            record: tokio::spawn(watched(record.run(), &failed)),
+            failed,
         }
     }
 
@@ -165,8 +175,21 @@ impl Engine {
         self.gateway.clone()
     }
 
-    /// Stops: no further attempt begins; those under way may end within the configured time and
-    /// are recorded; what is not done stays in the store. Every other [`Gateway`] must be gone.
+    /// Ends when a part of the engine has failed: it must be stopped, and started anew.
+    pub async fn failed(&self) {
+        self.failed.cancelled().await;
+    }
+
+    /// Lets no further attempt begin, and ends when those under way have.
+    pub async fn drain(&self) {
+        self.lanes.stop();
+        self.attempts.tracker.close();
+        self.attempts.tracker.wait().await;
+    }
+
+    /// Stops: attempts that are still under way are abandoned and will be repeated, what has ended
+    /// is recorded, and what is not done stays in the store. Every other [`Gateway`] should be
+    /// gone.
     pub async fn stop(self) {
         let Self {
             context,
@@ -176,22 +199,14 @@ impl Engine {
             mut workers,
             commit,
             record,
+            ..
         } = self;
         lanes.stop();
-        let drain = context.settings.drain;
-        attempts.tracker.close();
-        let ended = attempts.tracker.wait();
-        if context.clock.timeout(drain, ended).await.is_none() {
-            tracing::warn!(
-                in_flight = lanes.in_flight(),
-                "attempts are still under way; they will be repeated after the next start"
-            );
-            attempts.abandoned.cancel();
-        }
+        attempts.abandoned.cancel();
         workers.shutdown().await;
         drop(gateway);
         for (what, task) in [("commits", commit), ("records", record)] {
-            if context.clock.timeout(drain, task).await.is_none() {
+            if context.clock.timeout(FLUSH, task).await.is_none() {
                 tracing::warn!("{what} were still waiting when the gateway stopped");
             }
         }
@@ -199,5 +214,17 @@ impl Engine {
         if let Err(error) = context.store.release(context.node, &waiting).await {
             tracing::warn!(%error, "the next start releases what waited in memory");
         }
+    }
+}
+
+/// A task whose end, also by a panic, is told.
+fn watched(
+    task: impl Future<Output = ()> + Send + 'static,
+    failed: &CancellationToken,
+) -> impl Future<Output = ()> + Send + 'static {
+    let end = failed.clone().drop_guard();
+    async move {
+        let _end = end;
+        task.await;
     }
 }

@@ -1,11 +1,13 @@
 //! Sending: from a job to the request that leaves, and from what came back to what follows.
 
-use std::sync::Arc;
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+
+use futures_util::FutureExt as _;
 
 use super::{context::Context, directory::LiveEndpoint, record::Recorder};
 use crate::{
     domain::{
-        attempt::{Attempt, Exchange, Request},
+        attempt::{Attempt, ErrorKind, Exchange, Failure, Request},
         endpoint::StateReason,
         event::{Event, ExtensionValue},
         retry::{self, Progress, RetryPolicy, Verdict},
@@ -32,7 +34,7 @@ pub(super) async fn attempt(
     let started_at = context.clock.now();
     let request = request(&job, &endpoint, started_at);
     let (url, headers) = (request.url.to_string(), for_the_record(&request, &endpoint));
-    let exchange = context.sender.send(request).await;
+    let exchange = send(&context, request).await;
     let outcome = Outcome {
         verdict: judge(&context, &job, &endpoint, &exchange),
         disable: retry::is_gone(&exchange).then_some(StateReason::Gone),
@@ -50,6 +52,19 @@ pub(super) async fn attempt(
         },
     };
     recorder.record(job, outcome).await;
+}
+
+/// Sends a request. Nothing that a receiver makes of it ends more than this attempt.
+async fn send(context: &Context, request: Request) -> Exchange {
+    let sending = AssertUnwindSafe(context.sender.send(request)).catch_unwind();
+    sending.await.unwrap_or_else(|_panic| Exchange {
+        address: None,
+        duration: Duration::ZERO,
+        result: Err(Failure::new(
+            ErrorKind::Unsendable,
+            "the gateway failed on this request; its log says why",
+        )),
+    })
 }
 
 /// The headers of `request` as they are kept. The endpoint's own may carry credentials, which are

@@ -39,7 +39,6 @@ impl World {
             max_retry_after: Duration::from_secs(1),
             retry: RetryPolicy::default(),
             dedupe_window: Duration::from_secs(1),
-            drain: Duration::from_secs(1),
         };
         Self {
             ids: Ids::new(Chance::seeded(7)),
