@@ -134,8 +134,19 @@ impl Lanes {
     }
 
     /// The job whose turn it is, if one may begin.
+    ///
+    /// With it a lane may come to have room for what waits in the store, and nothing else tells the
+    /// task that refills lanes.
     pub(super) fn next(&self) -> Option<Turn> {
-        self.lock().next()
+        let mut state = self.lock();
+        let first_hungry = state.hungry.first().copied();
+        let turn = state.next();
+        let hungrier = state.hungry.first().copied() != first_hungry;
+        drop(state);
+        if hungrier {
+            self.hungry.notify_one();
+        }
+        turn
     }
 
     /// Notes that an attempt has ended and is recorded; `waiting` is when the next one is due.

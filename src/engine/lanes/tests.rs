@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
+
 use super::*;
 use crate::{
     domain::{
@@ -163,6 +165,27 @@ fn a_full_lane_leaves_the_rest_in_the_store_and_asks_for_it_when_it_has_room() {
             .is_empty()
     );
     world.commit(&endpoint).expect("the store has no more");
+}
+
+#[test]
+fn a_turn_that_makes_room_wakes_whoever_refills_the_lane() {
+    let world = World::roomy();
+    let endpoint = world.endpoint(8);
+    for _ in 0..8 {
+        world.commit(&endpoint).expect("room");
+    }
+    world.lanes.note_backlog(endpoint.endpoint.id, NOW);
+    let is_told = || world.lanes.hungry.notified().now_or_never().is_some();
+    assert!(!is_told(), "a full lane wants nothing");
+    let told: Vec<_> = (0..8)
+        .map(|_| world.lanes.next().map(|_| is_told()))
+        .collect();
+    let told: Vec<_> = told.into_iter().flatten().collect();
+    assert_eq!(
+        told,
+        [false, false, false, true, false, false, false, false],
+        "once, when the half of it is free"
+    );
 }
 
 #[test]
