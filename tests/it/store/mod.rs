@@ -2,6 +2,7 @@
 
 mod accepting;
 mod claiming;
+mod dead_letters;
 mod world;
 
 use self::world::World;
@@ -40,4 +41,9 @@ conformance! {
         a_closed_delivery_comes_back_with_a_new_budget,
         what_waits_for_a_closed_endpoint_is_settled_in_steps,
         a_gone_endpoint_is_disabled_with_its_outcome;
+    dead_letters:
+        a_page_of_dead_letters_is_redriven_as_far_as_it_can_be,
+        a_discarded_dead_letter_is_cancelled_and_keeps_its_last_error,
+        dead_letters_are_paged_through_from_the_oldest_on,
+        dead_letters_of_another_project_are_not_there;
 }
