@@ -8,7 +8,7 @@ mod key;
 use std::time::Duration;
 
 use reqwest::{
-    Response, StatusCode,
+    Method, Response, StatusCode,
     header::{CONTENT_TYPE, RETRY_AFTER},
 };
 use serde_json::Value;
@@ -59,8 +59,8 @@ impl Answer {
     }
 }
 
-/// A gateway and the key that opens it.
-#[derive(Debug)]
+/// A gateway and the key that opens it. Clones share their connections.
+#[derive(Debug, Clone)]
 pub struct Gateway {
     http: reqwest::Client,
     url: Url,
@@ -94,6 +94,23 @@ impl Gateway {
         })
     }
 
+    /// The same gateway and key, to speak about `project`.
+    #[must_use]
+    pub fn about(&self, project: &str) -> Self {
+        Self {
+            project: Some(project.to_owned()),
+            ..self.clone()
+        }
+    }
+
+    /// What stands at `path`; see [`Gateway::post`] for a gateway that is busy.
+    ///
+    /// # Errors
+    /// If no gateway answers, or it does not know the key.
+    pub async fn get(&self, path: &str) -> Result<Answer, ClientError> {
+        self.ask(&Method::GET, path, None).await
+    }
+
     /// Posts `body` to `path`. If the gateway asks to come back later (429 or 503), it is asked
     /// again after the time that it names, a few times: what is sent must bear to be sent twice.
     ///
@@ -105,9 +122,29 @@ impl Gateway {
         content_type: &str,
         body: Vec<u8>,
     ) -> Result<Answer, ClientError> {
+        self.ask(&Method::POST, path, Some((content_type, body)))
+            .await
+    }
+
+    /// Changes what stands at `path` as the JSON in `body` says; see [`Gateway::post`] for a
+    /// gateway that is busy.
+    ///
+    /// # Errors
+    /// If no gateway answers, or it does not know the key.
+    pub async fn patch(&self, path: &str, body: Vec<u8>) -> Result<Answer, ClientError> {
+        self.ask(&Method::PATCH, path, Some(("application/json", body)))
+            .await
+    }
+
+    async fn ask(
+        &self,
+        method: &Method,
+        path: &str,
+        content: Option<(&str, Vec<u8>)>,
+    ) -> Result<Answer, ClientError> {
         let mut tries = 1;
         loop {
-            let response = self.send(path, content_type, body.clone()).await?;
+            let response = self.send(method.clone(), path, content.clone()).await?;
             match wait_of(&response) {
                 Some(wait) if tries < MAX_TRIES => self.clock.sleep(wait).await,
                 _ => return self.read(response).await,
@@ -118,21 +155,23 @@ impl Gateway {
 
     async fn send(
         &self,
+        method: Method,
         path: &str,
-        content_type: &str,
-        body: Vec<u8>,
+        content: Option<(&str, Vec<u8>)>,
     ) -> Result<Response, ClientError> {
         let url = self
             .url
             .join(path)
             .map_err(|_| ClientError::Url(self.url.to_string()))?;
-        let mut request = self.http.post(url).header(CONTENT_TYPE, content_type);
+        let mut request = self.http.request(method, url);
         request = request.bearer_auth(self.key.text.expose());
         if let Some(project) = &self.project {
             request = request.header(PROJECT_HEADER, project);
         }
+        if let Some((content_type, body)) = content {
+            request = request.header(CONTENT_TYPE, content_type).body(body);
+        }
         let request = request
-            .body(body)
             .build()
             .map_err(|_| ClientError::Header("key or the project"))?;
         let response = self.http.execute(request).await;
