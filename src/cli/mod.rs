@@ -3,6 +3,7 @@
 
 mod check;
 mod client;
+mod demo;
 mod match_;
 mod options;
 mod send;
@@ -20,6 +21,7 @@ use crate::config::ConfigError;
 
 const AFTER_HELP: &str = "\
 First steps:
+  riposte demo                     watch a platform at work, for a few seconds
   riposte serve --dev              start a gateway on this machine; it shows what to try first
   riposte send site.deployed --data '{\"site\": 7}'
   riposte check                    show the configuration and where each value comes from
@@ -43,6 +45,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Serve(serve::ServeArgs),
+    Demo(demo::DemoArgs),
     Send(send::SendArgs),
     Match(match_::MatchArgs),
     Verify(verify::VerifyArgs),
@@ -79,6 +82,9 @@ pub enum CliError {
     /// See [`serve::ServeError`].
     #[error(transparent)]
     Serve(#[from] serve::ServeError),
+    /// See [`demo::DemoError`].
+    #[error(transparent)]
+    Demo(#[from] demo::DemoError),
     /// See [`send::SendError`].
     #[error(transparent)]
     Send(#[from] send::SendError),
@@ -120,6 +126,7 @@ impl Command {
     fn run(self, out: &mut dyn Write) -> Result<Exit, CliError> {
         match self {
             Self::Serve(args) => args.run(out),
+            Self::Demo(args) => args.run(out),
             Self::Send(args) => args.run(out),
             Self::Match(args) => args.run(out),
             Self::Verify(args) => args.run(out),

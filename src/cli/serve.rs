@@ -1,6 +1,6 @@
 //! `riposte serve`: runs the gateway until it is told to stop.
 
-mod stop;
+pub(super) mod stop;
 mod welcome;
 
 use std::{
@@ -11,6 +11,7 @@ use std::{
 use clap::Args;
 use tokio::net::TcpListener;
 
+pub(super) use self::welcome::quoted;
 use self::welcome::{OperatorKey, Welcome};
 use super::{CliError, Exit, options::ConfigOptions};
 use crate::{
