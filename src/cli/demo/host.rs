@@ -113,7 +113,7 @@ impl Host {
     pub async fn stop(self) -> Result<(), DemoError> {
         self.stop.cancel();
         let served = self.served.await;
-        let served = served.map_err(|error| AppError::Server(error.into()));
+        let served = served.map_err(|_panic| AppError::Engine);
         served.flatten().map_err(DemoError::App)?;
         self.directory.close().map_err(DemoError::Directory)
     }
