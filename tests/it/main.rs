@@ -2,6 +2,7 @@
 //! suite that every store passes. One binary for all of it, so that it is linked once.
 
 mod clients;
+mod crash;
 mod delivering;
 mod emit;
 mod endpoints;

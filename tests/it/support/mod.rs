@@ -11,7 +11,7 @@ mod process;
 mod receiver;
 mod story;
 
-pub use api::{Answer, Api, Problem};
+pub use api::{Answer, Api};
 pub use gateway::{Gateway, Setup};
 pub use patience::{until, until_for, within};
 pub use process::Process;

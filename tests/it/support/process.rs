@@ -52,11 +52,6 @@ impl Process {
         self.setup.api(self.address)
     }
 
-    /// Everything that it has printed so far: what it shows and what it logs.
-    pub fn output(&self) -> String {
-        text(&self.printed)
-    }
-
     /// Ends it as `kill -9` does, and gives what it takes to start it again.
     pub fn kill(mut self) -> Setup {
         self.child.kill().expect("it can be killed");
