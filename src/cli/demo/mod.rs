@@ -66,7 +66,7 @@ pub struct DemoArgs {
     #[arg(long)]
     keep: bool,
     /// Print the final figures as JSON instead of the story
-    #[arg(long)]
+    #[arg(long, conflicts_with = "keep")]
     json: bool,
 }
 

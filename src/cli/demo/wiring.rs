@@ -86,7 +86,7 @@ async fn connect_server(stage: &Stage, customer: Customer) -> Result<(), DemoErr
         DemoError::unexpected("make a listener", &"the endpoint is not in the answer")
     })?;
     server.believe(endpoint.secret()?);
-    let text = format!("registers a webhook for site.deploy.*: {}", server.url());
+    let text = format!("registers {} for {SUCCEEDED} or failed", server.url());
     stage.tell(Actor::Customer(customer), Sign::Does, text);
     match customer {
         Customer::Acme => server.open().map_err(DemoError::Receiver),
