@@ -1,43 +1,17 @@
-//! What users do to endpoints and deliveries: pause, disable, delete, test, retry, cancel, redrive.
+//! What users do to endpoints: make, change, pause, disable, delete, test.
 
 use serde_json::{Value, json};
 
-use crate::support::{Api, Gateway, Hook, Receiver, Setup, attempts, id_of, text};
-
-/// A gateway that tries once, a receiver, and a webhook that is registered there.
-async fn story() -> (Gateway, Receiver, Hook) {
-    let gateway = Setup::new().retrying("0s").start().await;
-    let receiver = Receiver::start().await;
-    let hook = gateway.api().registers("a.b", &receiver.url()).await;
-    (gateway, receiver, hook)
-}
-
-async fn set(api: &Api, hook: &Hook, state: &str) {
-    let path = format!("/v1/endpoints/{}", hook.endpoint);
-    let changed = api.patch(&path, json!({"state": state})).await.expect(200);
-    assert_eq!(changed["state"], state);
-}
-
-async fn send(api: &Api) -> String {
-    let event = api.sends(json!({"type": "a.b"})).await;
-    api.delivery_of(&event).await
-}
-
-/// Redrives all dead letters; gives the answer.
-async fn redrive(api: &Api, filter: Value) -> Value {
-    api.post("/v1/dead-letters/redrive", filter)
-        .await
-        .expect(200)
-}
+use crate::support::{Gateway, Receiver, Setup, a_webhook, attempts, id_of, text};
 
 #[tokio::test]
 async fn a_paused_endpoint_holds_everything_until_it_is_resumed() {
-    let (gateway, receiver, hook) = story().await;
+    let (gateway, receiver, hook) = a_webhook().await;
     let api = gateway.api();
-    set(api, &hook, "paused").await;
+    api.sets(&hook.endpoint, "paused").await;
     let mut waiting = Vec::new();
     for _ in 0..5 {
-        waiting.push(send(api).await);
+        waiting.push(api.delivery_of_new().await);
     }
     let other = Receiver::start().await;
     api.registers("a.b", &other.url()).await;
@@ -51,7 +25,7 @@ async fn a_paused_endpoint_holds_everything_until_it_is_resumed() {
             (&json!("pending"), 0)
         );
     }
-    set(api, &hook, "enabled").await;
+    api.sets(&hook.endpoint, "enabled").await;
     receiver.expect_requests(6).await;
     for id in &waiting {
         api.delivery_becomes(id, "delivered").await;
@@ -71,7 +45,7 @@ async fn no_attempt_begins_after_a_pause_is_answered() {
     let batch: Vec<_> = (0..50).map(|_| json!({"type": "a.b"})).collect();
     api.post("/v1/events", json!(batch)).await.expect(202);
     receiver.at_least(4).await;
-    set(api, &hook, "paused").await;
+    api.sets(&hook.endpoint, "paused").await;
     receiver.lets_go();
     let quiet = async || match api.stats().await {
         stats if stats["deliveries"]["delivered"] == 4 => Ok(()),
@@ -79,42 +53,42 @@ async fn no_attempt_begins_after_a_pause_is_answered() {
     };
     crate::support::until("those under way to be recorded", quiet).await;
     assert_eq!(receiver.received().len(), 4);
-    set(api, &hook, "enabled").await;
+    api.sets(&hook.endpoint, "enabled").await;
     receiver.expect_requests(50).await;
 }
 
 #[tokio::test]
 async fn what_is_sent_to_a_disabled_endpoint_is_skipped_with_its_reason() {
-    let (gateway, receiver, hook) = story().await;
+    let (gateway, receiver, hook) = a_webhook().await;
     let api = gateway.api();
-    set(api, &hook, "disabled").await;
-    let skipped = api.delivery(&send(api).await).await;
+    api.sets(&hook.endpoint, "disabled").await;
+    let skipped = api.delivery(&api.delivery_of_new().await).await;
     assert_eq!(skipped["state"], "skipped");
     assert_eq!(skipped["reason"], "endpoint_disabled");
     assert_eq!(api.stats().await["deliveries"]["skipped"], 1);
-    set(api, &hook, "enabled").await;
-    let delivered = send(api).await;
+    api.sets(&hook.endpoint, "enabled").await;
+    let delivered = api.delivery_of_new().await;
     api.delivery_becomes(&delivered, "delivered").await;
     assert_eq!(receiver.expect_one().await.id(), delivered);
 }
 
 #[tokio::test]
 async fn what_waits_for_an_endpoint_that_is_disabled_is_dead_and_comes_home_by_redriving() {
-    let (gateway, receiver, hook) = story().await;
+    let (gateway, receiver, hook) = a_webhook().await;
     let api = gateway.api();
-    set(api, &hook, "paused").await;
-    let waiting = [send(api).await, send(api).await];
-    set(api, &hook, "disabled").await;
+    api.sets(&hook.endpoint, "paused").await;
+    let waiting = [api.delivery_of_new().await, api.delivery_of_new().await];
+    api.sets(&hook.endpoint, "disabled").await;
     for id in &waiting {
         let dead = api.delivery_becomes(id, "dead").await;
         assert_eq!(dead["reason"], "endpoint_disabled");
     }
-    let refused = redrive(api, json!({"all": true})).await;
+    let refused = api.redrives(json!({"all": true})).await;
     assert_eq!(refused["redriven"], 0, "{refused}");
     assert_eq!(refused["failed"][0]["code"], "endpoint_disabled");
     assert_eq!(api.list("/v1/dead-letters").await.len(), 2);
-    set(api, &hook, "enabled").await;
-    let redriven = redrive(api, json!({"all": true})).await;
+    api.sets(&hook.endpoint, "enabled").await;
+    let redriven = api.redrives(json!({"all": true})).await;
     assert_eq!(redriven["redriven"], 2, "{redriven}");
     receiver.expect_requests(2).await;
     for id in &waiting {
@@ -125,10 +99,10 @@ async fn what_waits_for_an_endpoint_that_is_disabled_is_dead_and_comes_home_by_r
 
 #[tokio::test]
 async fn what_waits_for_an_endpoint_that_is_deleted_is_called_off() {
-    let (gateway, receiver, hook) = story().await;
+    let (gateway, receiver, hook) = a_webhook().await;
     let api = gateway.api();
-    set(api, &hook, "paused").await;
-    let waiting = send(api).await;
+    api.sets(&hook.endpoint, "paused").await;
+    let waiting = api.delivery_of_new().await;
     let path = format!("/v1/endpoints/{}", hook.endpoint);
     api.delete(&path).await.expect(204);
     let cancelled = api.delivery_becomes(&waiting, "cancelled").await;
@@ -138,132 +112,10 @@ async fn what_waits_for_an_endpoint_that_is_deleted_is_called_off() {
         .await
         .refused(404, "not_found");
     api.delete(&path).await.refused(404, "not_found");
-    let skipped = api.delivery(&send(api).await).await;
+    let skipped = api.delivery(&api.delivery_of_new().await).await;
     assert_eq!(skipped["state"], "skipped");
     assert_eq!(skipped["reason"], "endpoint_deleted");
     assert_eq!(receiver.received().len(), 0);
-}
-
-#[tokio::test]
-async fn dead_letters_come_home_when_the_receiver_is_well_again() {
-    let (gateway, receiver, hook) = story().await;
-    let api = gateway.api();
-    receiver.answers(500);
-    let mut dead = Vec::new();
-    for _ in 0..4 {
-        let id = send(api).await;
-        api.delivery_becomes(&id, "dead").await;
-        dead.push(id);
-    }
-    receiver.answers(200);
-    let by_endpoint = json!({"endpoint": hook.endpoint});
-    assert_eq!(redrive(api, by_endpoint).await["redriven"], 4);
-    receiver.expect_requests(8).await;
-    for id in &dead {
-        let home = api.delivery_becomes(id, "delivered").await;
-        assert_eq!(attempts(&home).len(), 2);
-    }
-    assert_eq!(redrive(api, json!({"all": true})).await["redriven"], 0);
-}
-
-#[tokio::test]
-async fn a_redriven_delivery_begins_its_schedule_anew() {
-    let gateway = Setup::new().retrying("0s,20ms").start().await;
-    let (api, receiver) = (gateway.api(), Receiver::start().await);
-    api.registers("a.b", &receiver.url()).await;
-    receiver.answers(500);
-    let id = send(api).await;
-    api.delivery_becomes(&id, "dead").await;
-    redrive(api, json!({"all": true})).await;
-    receiver.expect_requests(4).await;
-    let dead = api.delivery_becomes(&id, "dead").await;
-    assert_eq!(attempts(&dead).len(), 4);
-}
-
-#[tokio::test]
-async fn one_delivery_is_retried_whatever_became_of_it() {
-    let (gateway, receiver, hook) = story().await;
-    let api = gateway.api();
-    let id = send(api).await;
-    api.delivery_becomes(&id, "delivered").await;
-    let retry = format!("/v1/deliveries/{id}/retry");
-    api.post_nothing(&retry).await.expect(202);
-    let webhooks = receiver.expect_requests(2).await;
-    assert_eq!(webhooks[0].id(), webhooks[1].id());
-    api.attempted(&id, 2).await;
-    set(api, &hook, "disabled").await;
-    api.post_nothing(&retry).await.refused(409, "wrong_state");
-}
-
-#[tokio::test]
-async fn a_delivery_that_waits_for_its_next_attempt_is_retried_at_once() {
-    let gateway = Setup::new().retrying("0s,1h").start().await;
-    let (api, receiver) = (gateway.api(), Receiver::start().await);
-    receiver.answers(500).then_answers(200);
-    api.registers("a.b", &receiver.url()).await;
-    let id = send(api).await;
-    api.attempted(&id, 1).await;
-    let waiting = api.delivery(&id).await;
-    assert_eq!(waiting["state"], "pending");
-    assert!(waiting["next_attempt_at"].is_string(), "{waiting}");
-    let retry = format!("/v1/deliveries/{id}/retry");
-    api.post_nothing(&retry).await.expect(202);
-    receiver.expect_requests(2).await;
-    api.delivery_becomes(&id, "delivered").await;
-}
-
-#[tokio::test]
-async fn one_delivery_is_called_off() {
-    let (gateway, receiver, hook) = story().await;
-    let api = gateway.api();
-    set(api, &hook, "paused").await;
-    let (wanted, unwanted) = (send(api).await, send(api).await);
-    let cancel = format!("/v1/deliveries/{unwanted}/cancel");
-    let answer = api.post_nothing(&cancel).await.expect(200);
-    assert_eq!(answer["state"], "cancelled", "{answer}");
-    set(api, &hook, "enabled").await;
-    api.delivery_becomes(&wanted, "delivered").await;
-    assert_eq!(receiver.expect_one().await.id(), wanted);
-    let cancelled = api.delivery(&unwanted).await;
-    assert_eq!(cancelled["state"], "cancelled");
-    assert_eq!(cancelled["reason"], "requested");
-    api.post_nothing(&cancel).await.refused(409, "wrong_state");
-}
-
-#[tokio::test]
-async fn calling_off_what_is_under_way_lets_it_end_and_begins_no_other() {
-    let gateway = Setup::new().retrying("0s,10ms,10ms").start().await;
-    let (api, receiver) = (gateway.api(), Receiver::start().await);
-    receiver.hangs();
-    let hook = api.registers("a.b", &receiver.url()).await;
-    let endpoint = format!("/v1/endpoints/{}", hook.endpoint);
-    api.patch(&endpoint, json!({"timeout": "300ms"}))
-        .await
-        .expect(200);
-    let id = send(api).await;
-    receiver.expect_requests(1).await;
-    let cancel = format!("/v1/deliveries/{id}/cancel");
-    let answer = api.post_nothing(&cancel).await.expect(202);
-    assert_eq!(answer["state"], "cancelling", "{answer}");
-    let cancelled = api.delivery_becomes(&id, "cancelled").await;
-    assert_eq!(attempts(&cancelled).len(), 1);
-    receiver.expect_requests(1).await;
-}
-
-#[tokio::test]
-async fn a_discarded_dead_letter_is_one_no_more() {
-    let (gateway, receiver, _hook) = story().await;
-    let api = gateway.api();
-    receiver.answers(500);
-    let id = send(api).await;
-    api.delivery_becomes(&id, "dead").await;
-    let discarded = api
-        .post("/v1/dead-letters/discard", json!({"all": true}))
-        .await;
-    assert_eq!(discarded.expect(200)["discarded"], 1);
-    assert_eq!(api.delivery(&id).await["state"], "cancelled");
-    assert_eq!(redrive(api, json!({"all": true})).await["redriven"], 0);
-    receiver.expect_requests(1).await;
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 
 mod clients;
 mod crash;
+mod deliveries;
 mod delivering;
 mod emit;
 mod endpoints;
@@ -15,6 +16,7 @@ mod openapi;
 mod overload;
 mod projects;
 mod restart;
+mod retrying;
 mod secrets;
 mod sending;
 mod store;

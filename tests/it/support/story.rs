@@ -2,7 +2,18 @@
 
 use serde_json::{Value, json};
 
-use super::{Api, until};
+use super::{Api, Gateway, Receiver, Setup, until};
+
+/// The type of the events that [`a_webhook`] waits for.
+const AWAITED: &str = "a.b";
+
+/// A gateway that tries once, a receiver, and a webhook that is registered there.
+pub async fn a_webhook() -> (Gateway, Receiver, Hook) {
+    let gateway = Setup::new().retrying("0s").start().await;
+    let receiver = Receiver::start().await;
+    let hook = gateway.api().registers(AWAITED, &receiver.url()).await;
+    (gateway, receiver, hook)
+}
 
 /// A webhook that was registered.
 #[derive(Debug, Clone)]
@@ -45,6 +56,21 @@ impl Api {
         id_of(&self.post("/v1/endpoints", endpoint).await.expect(201))
     }
 
+    /// Makes an endpoint and a listener that sends all events to it; gives the endpoint's id.
+    pub async fn hears_all(&self, endpoint: Value) -> String {
+        let id = self.endpoint(endpoint).await;
+        let reaction = json!({"webhook": {"endpoint": id}});
+        self.listens(&[">"], Value::Null, reaction).await;
+        id
+    }
+
+    /// Enables, pauses or disables an endpoint.
+    pub async fn sets(&self, endpoint: &str, state: &str) {
+        let path = format!("/v1/endpoints/{endpoint}");
+        let changed = self.patch(&path, json!({"state": state})).await;
+        assert_eq!(changed.expect(200)["state"], state);
+    }
+
     /// The secret that signs for an endpoint.
     pub async fn secret_of(&self, endpoint: &str) -> String {
         let path = format!("/v1/endpoints/{endpoint}/secret");
@@ -68,6 +94,18 @@ impl Api {
         let all = self.deliveries(&format!("event={event}")).await;
         assert_eq!(all.len(), 1, "{all:?}");
         id_of(&all[0])
+    }
+
+    /// Sends an event of the type that [`a_webhook`] waits for; gives its one delivery.
+    pub async fn delivery_of_new(&self) -> String {
+        let event = self.sends(json!({"type": AWAITED})).await;
+        self.delivery_of(&event).await
+    }
+
+    /// Redrives dead letters; gives what came of it.
+    pub async fn redrives(&self, selection: Value) -> Value {
+        let redriven = self.post("/v1/dead-letters/redrive", selection).await;
+        redriven.expect(200)
     }
 
     /// A delivery with its attempts.
