@@ -105,6 +105,8 @@ fn request(job: &Job, live: &LiveEndpoint, now: Timestamp) -> Request {
     ];
     headers.extend(rendered.headers);
     headers.extend(trace_headers(&job.event));
+    // An owner's user-agent or accept takes the place of ours: a request has one of each.
+    headers.retain(|(name, _)| !config.headers.iter().any(|(own, _)| own == name));
     let own = config.headers.iter();
     headers.extend(own.map(|(name, value)| (name.to_owned(), value.to_owned())));
     Request {

@@ -190,3 +190,17 @@ async fn an_endpoint_gets_no_more_requests_at_a_time_than_it_can_take() {
     let stats = api.drained().await;
     assert_eq!(stats["deliveries"]["delivered"], 22, "{stats}");
 }
+
+#[tokio::test]
+async fn an_endpoints_own_header_stands_in_the_place_of_the_usual_one() {
+    let (gateway, receiver) = (Gateway::start().await, Receiver::start().await);
+    let headers = json!({"User-Agent": "shop/1.0", "accept": "text/plain"});
+    let endpoint = json!({"url": receiver.url(), "headers": headers});
+    gateway.api().hears_all(endpoint).await;
+    gateway.api().sends(json!({"type": "a.b"})).await;
+    let webhook = receiver.expect_one().await;
+    for (name, value) in [("user-agent", "shop/1.0"), ("accept", "text/plain")] {
+        let all: Vec<_> = webhook.headers.get_all(name).iter().collect();
+        assert_eq!(all, [value], "{name}");
+    }
+}
