@@ -55,9 +55,13 @@ impl Lane {
         self.waiting.len() + self.reserved
     }
 
-    /// When it wants jobs from the store; none if it does not.
-    pub(super) fn wants_jobs(&self, buffer: usize) -> Option<Timestamp> {
-        let has_room = self.occupied() * 2 <= buffer;
+    /// When it wants jobs from the store; none if it does not. Where memory is `crowded`, only an
+    /// empty lane does: one that is not will be asked again when it has changed.
+    pub(super) fn wants_jobs(&self, buffer: usize, crowded: bool) -> Option<Timestamp> {
+        let has_room = match crowded {
+            true => self.occupied() == 0,
+            false => self.occupied() * 2 <= buffer,
+        };
         self.backlog
             .filter(|_| has_room && !self.refilling && !self.is_paused())
     }

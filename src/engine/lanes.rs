@@ -201,19 +201,10 @@ impl Lanes {
         }
         let due = state.hungry.iter().take_while(|(due, _)| *due <= now);
         let endpoints: Vec<_> = due.take(limit).map(|(_, endpoint)| *endpoint).collect();
-        let buffer = state.limits.lane_buffer;
-        let crowded = state.bytes >= state.limits.buffer_bytes;
+        let bytes = state.free_bytes() / endpoints.len().max(1);
         endpoints
             .into_iter()
-            .map(|endpoint| {
-                let lane = state.lane(endpoint);
-                lane.refilling = true;
-                lane.backlog = None;
-                let room = buffer - lane.occupied();
-                let limit = if crowded { 1 } else { room };
-                state.settle(endpoint);
-                Wish { endpoint, limit }
-            })
+            .filter_map(|endpoint| state.wish(endpoint, bytes))
             .collect()
     }
 
@@ -289,9 +280,34 @@ impl State {
         self.lanes.entry(id).or_default()
     }
 
+    /// How many more bytes all lanes together may hold.
+    fn free_bytes(&self) -> usize {
+        self.limits.buffer_bytes.saturating_sub(self.bytes)
+    }
+
+    /// The wish of a hungry lane for jobs of up to `bytes` bytes. None if it is not hungry any more:
+    /// memory may have become crowded since it was last looked at.
+    fn wish(&mut self, endpoint: EndpointId, bytes: usize) -> Option<Wish> {
+        self.settle(endpoint);
+        let buffer = self.limits.lane_buffer;
+        let crowded = self.free_bytes() == 0;
+        let lane = self.lanes.get_mut(&endpoint)?;
+        lane.indexed?;
+        lane.refilling = true;
+        lane.backlog = None;
+        let limit = if crowded { 1 } else { buffer - lane.occupied() };
+        self.settle(endpoint);
+        Some(Wish {
+            endpoint,
+            limit,
+            bytes,
+        })
+    }
+
     /// Brings the ring and the index up to date after a change of lane `id`.
     fn settle(&mut self, id: EndpointId) {
         let buffer = self.limits.lane_buffer;
+        let crowded = self.free_bytes() == 0;
         let Some(lane) = self.lanes.get_mut(&id) else {
             return;
         };
@@ -299,7 +315,7 @@ impl State {
             lane.in_ring = true;
             self.ring.push_back(id);
         }
-        let wanted = lane.wants_jobs(buffer);
+        let wanted = lane.wants_jobs(buffer, crowded);
         if wanted != lane.indexed {
             if let Some(due) = lane.indexed {
                 self.hungry.remove(&(due, id));

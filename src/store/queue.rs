@@ -40,6 +40,8 @@ pub struct Wish {
     pub endpoint: EndpointId,
     /// How many jobs at most.
     pub limit: usize,
+    /// How many bytes the data of their events may have; the first job may have more.
+    pub bytes: usize,
 }
 
 /// What was claimed for an endpoint.
@@ -146,33 +148,46 @@ async fn own_due(
     node: NodeId,
     wish: Wish,
     now: Timestamp,
-) -> StoreResult<Vec<(DeliveryId, Timestamp)>> {
+) -> StoreResult<Vec<DeliveryId>> {
     let rows = sqlx::query(
-        "UPDATE queue SET owner = $1
-         WHERE delivery_id IN (
-             SELECT delivery_id FROM queue
-             WHERE endpoint_id = $2 AND owner IS NULL AND due_at <= $3
-             ORDER BY due_at, delivery_id LIMIT $4)
-         RETURNING delivery_id, due_at",
+        "SELECT q.delivery_id, length(e.data) AS bytes
+         FROM queue AS q
+         JOIN deliveries AS d ON d.id = q.delivery_id
+         JOIN events AS e ON e.id = d.event_id
+         WHERE q.endpoint_id = $1 AND q.owner IS NULL AND q.due_at <= $2
+         ORDER BY q.due_at, q.delivery_id LIMIT $3",
     )
-    .bind(node.to_string())
     .bind(wish.endpoint.to_string())
     .bind(now.as_millis())
     .bind(i64::try_from(wish.limit).unwrap_or(i64::MAX))
-    .fetch_all(connection)
+    .fetch_all(&mut *connection)
     .await?;
-    let claimed = rows
-        .iter()
-        .map(|row| Ok((row.parsed("delivery_id")?, row.time("due_at")?)));
-    let mut claimed = claimed.collect::<StoreResult<Vec<_>>>()?;
-    claimed.sort_unstable_by_key(|(id, due)| (*due, *id));
+    let claimed = within(&rows, wish.bytes)?;
+    sqlx::query(
+        "UPDATE queue SET owner = $1 WHERE delivery_id IN (SELECT value FROM json_each($2))",
+    )
+    .bind(node.to_string())
+    .bind(list(&claimed))
+    .execute(connection)
+    .await?;
     Ok(claimed)
 }
 
-async fn jobs(
-    connection: &mut Connection,
-    claimed: &[(DeliveryId, Timestamp)],
-) -> StoreResult<Vec<Job>> {
+/// The first of the deliveries in `rows`, and those after it that fit into `bytes` with it.
+fn within(rows: &[SqliteRow], bytes: usize) -> StoreResult<Vec<DeliveryId>> {
+    let mut taken = Vec::with_capacity(rows.len());
+    let mut sum = 0;
+    for row in rows {
+        sum += row.number::<usize>("bytes")?;
+        if sum > bytes && !taken.is_empty() {
+            break;
+        }
+        taken.push(row.parsed("delivery_id")?);
+    }
+    Ok(taken)
+}
+
+async fn jobs(connection: &mut Connection, claimed: &[DeliveryId]) -> StoreResult<Vec<Job>> {
     if claimed.is_empty() {
         return Ok(Vec::new());
     }
@@ -181,7 +196,7 @@ async fn jobs(
                 attempts, attempts_before, since
          FROM deliveries WHERE id IN (SELECT value FROM json_each($1))",
     )
-    .bind(list(claimed.iter().map(|(id, _)| id)))
+    .bind(list(claimed))
     .fetch_all(&mut *connection)
     .await?;
     let mut wanted = Vec::with_capacity(rows.len());
@@ -196,10 +211,7 @@ async fn jobs(
             jobs.insert(job.delivery, job);
         }
     }
-    Ok(claimed
-        .iter()
-        .filter_map(|(id, _)| jobs.remove(id))
-        .collect())
+    Ok(claimed.iter().filter_map(|id| jobs.remove(id)).collect())
 }
 
 fn job(row: &SqliteRow, event: Arc<Event>) -> StoreResult<Job> {

@@ -218,6 +218,31 @@ fn all_lanes_together_keep_to_their_bytes_but_an_empty_one_may_take_one() {
 }
 
 #[test]
+fn where_memory_is_crowded_the_store_is_asked_only_for_lanes_that_are_empty() {
+    let world = World::new(100, 8, 2 * JOB_BYTES);
+    let (one, other) = (world.endpoint(1), world.endpoint(1));
+    while world.commit(&one).is_some() {}
+    for live in [&one, &other] {
+        world.lanes.note_backlog(live.endpoint.id, NOW);
+    }
+    let wishes = world.lanes.wishes(NOW, 10);
+    let asking: Vec<_> = wishes.iter().map(|wish| wish.endpoint).collect();
+    assert_eq!(asking, [other.endpoint.id]);
+    assert_eq!(wishes[0].bytes, 0, "the one that it may take comes anyway");
+    assert_eq!(
+        world.lanes.next_hunger(),
+        None,
+        "nobody is woken for lanes that get nothing"
+    );
+    for _ in 0..2 {
+        for job in world.turns() {
+            world.lanes.finished(&job, true, None);
+        }
+    }
+    assert_eq!(world.lanes.wishes(NOW, 10).len(), 1);
+}
+
+#[test]
 fn where_slots_are_scarce_a_failing_lane_has_one() {
     let world = World::new(4, 8, 1 << 20);
     let (failing, healthy) = (world.endpoint(4), world.endpoint(4));

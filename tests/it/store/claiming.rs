@@ -16,8 +16,17 @@ use riposte::{
 
 use super::world::{NOW, World, after};
 
+fn wish(endpoint: EndpointId, limit: usize) -> Wish {
+    let bytes = usize::MAX;
+    Wish {
+        endpoint,
+        limit,
+        bytes,
+    }
+}
+
 async fn claim(world: &World, endpoint: EndpointId, limit: usize, seconds: u64) -> Vec<DeliveryId> {
-    let wishes = [Wish { endpoint, limit }];
+    let wishes = [wish(endpoint, limit)];
     let claims = world
         .store
         .claim_due(world.node, &wishes, after(seconds))
@@ -41,10 +50,29 @@ pub async fn what_is_due_is_claimed_once_in_its_order(world: World) {
     assert_eq!(claim(&world, endpoint, 1, 5).await, [first]);
     assert_eq!(claim(&world, endpoint, 10, 5).await, [second]);
     assert_eq!(claim(&world, endpoint, 10, 5).await, []);
-    let wishes = [Wish { endpoint, limit: 1 }];
+    let wishes = [wish(endpoint, 1)];
     let claims = world.store.claim_due(world.node, &wishes, after(5)).await;
     assert_eq!(claims.expect("a claim")[0].next_due, Some(after(20)));
     assert_eq!(claim(&world, endpoint, 10, 20).await, [late]);
+}
+
+pub async fn a_claim_keeps_to_its_bytes_but_takes_at_least_one(world: World) {
+    let endpoint = world.endpoint().await;
+    for _ in 0..3 {
+        // The event carries `{}`.
+        world.pending(endpoint, false, NOW).await;
+    }
+    let claimed = async |bytes| {
+        let wishes = [Wish {
+            bytes,
+            ..wish(endpoint, 10)
+        }];
+        let claims = world.store.claim_due(world.node, &wishes, NOW).await;
+        let claim = claims.expect("a claim").remove(0);
+        (claim.jobs.len(), claim.next_due)
+    };
+    assert_eq!(claimed(0).await, (1, Some(NOW)));
+    assert_eq!(claimed(5).await, (2, None));
 }
 
 pub async fn what_a_node_owns_is_claimable_only_after_its_release(world: World) {
@@ -235,7 +263,7 @@ pub async fn a_closed_delivery_comes_back_with_a_new_budget(world: World) {
         .revive(default_project(), delivery, after(90))
         .await;
     assert_eq!(revived.expect("an answer"), Revival::Due(endpoint));
-    let wishes = [Wish { endpoint, limit: 1 }];
+    let wishes = [wish(endpoint, 1)];
     let claims = world
         .store
         .claim_due(world.node, &wishes, after(90))

@@ -33,6 +33,7 @@ conformance! {
         skipped_deliveries_are_rows_up_to_a_limit_and_counts_beyond;
     claiming:
         what_is_due_is_claimed_once_in_its_order,
+        a_claim_keeps_to_its_bytes_but_takes_at_least_one,
         what_a_node_owns_is_claimable_only_after_its_release,
         backlogs_name_each_endpoint_with_its_first_due_time,
         an_outcome_settles_or_postpones_its_delivery,
