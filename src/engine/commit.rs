@@ -250,14 +250,15 @@ pub(super) async fn release(context: &Context, lanes: &Lanes, jobs: Vec<Job>) {
         return;
     }
     let ids: Vec<DeliveryId> = jobs.iter().map(|job| job.delivery).collect();
-    while let Err(error) = context.store.release(context.node, &ids).await {
+    let Context { store, clock, .. } = context;
+    while let Err(error) = store.release(context.node, &ids, clock.now()).await {
         tracing::error!(%error, "deliveries could not be given back to the store");
         if !error.is_transient() {
             return;
         }
         context.back_off().await;
     }
-    let now = context.clock.now();
+    let now = clock.now();
     for job in jobs {
         lanes.note_backlog(job.endpoint, now);
     }

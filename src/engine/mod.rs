@@ -99,7 +99,8 @@ impl Engine {
             sender,
             settings: Arc::new(settings),
         };
-        let released = context.store.release_expired(node).await?;
+        let now = context.clock.now();
+        let released = context.store.release_expired(node, now).await?;
         tracing::info!(%node, released, "the engine takes up what is stored");
         Ok(Self::assemble(context))
     }
@@ -211,7 +212,8 @@ impl Engine {
             }
         }
         let waiting = lanes.clear();
-        if let Err(error) = context.store.release(context.node, &waiting).await {
+        let now = context.clock.now();
+        if let Err(error) = context.store.release(context.node, &waiting, now).await {
             tracing::warn!(%error, "the next start releases what waited in memory");
         }
     }

@@ -5,8 +5,11 @@ use std::{collections::HashMap, sync::Arc};
 
 use sqlx::sqlite::SqliteRow;
 
-use super::{Connection, Store, StoreResult, columns::Columns as _, events, rows::list};
+use super::{
+    Connection, Store, StoreResult, columns::Columns as _, deliveries, events, rows::list,
+};
 use crate::domain::{
+    delivery::{CancelReason, DeliveryState},
     event::Event,
     ids::{DeliveryId, EndpointId, EventId, NodeId, ProjectId},
     time::Timestamp,
@@ -80,39 +83,49 @@ impl Store {
         Ok(claims)
     }
 
-    /// Gives up what `node` owns of `deliveries`: others may claim it.
+    /// Gives up what `node` owns of `deliveries`: others may claim it. What was to be called off
+    /// once its attempt has ended is called off.
     ///
     /// # Errors
     /// If the store cannot be written.
-    pub async fn release(&self, node: NodeId, deliveries: &[DeliveryId]) -> StoreResult<()> {
+    pub async fn release(
+        &self,
+        node: NodeId,
+        deliveries: &[DeliveryId],
+        now: Timestamp,
+    ) -> StoreResult<()> {
         let mut transaction = self.write().await?;
-        sqlx::query(
+        let released = sqlx::query(
             "UPDATE queue SET owner = NULL
-             WHERE delivery_id IN (SELECT value FROM json_each($1)) AND owner = $2",
+             WHERE delivery_id IN (SELECT value FROM json_each($1)) AND owner = $2
+             RETURNING delivery_id",
         )
         .bind(list(deliveries))
         .bind(node.to_string())
-        .execute(&mut *transaction)
+        .fetch_all(&mut *transaction)
         .await?;
+        call_off(&mut transaction, &released, now).await?;
         transaction.commit().await?;
         Ok(())
     }
 
-    /// Releases what other nodes own: one process has the file, so they are gone. Gives how much
-    /// that was.
+    /// Releases what other nodes own, as [`Store::release`] does: one process has the file, so they
+    /// are gone. Gives how much that was.
     ///
     /// # Errors
     /// If the store cannot be written.
-    pub async fn release_expired(&self, node: NodeId) -> StoreResult<u64> {
+    pub async fn release_expired(&self, node: NodeId, now: Timestamp) -> StoreResult<usize> {
         let mut transaction = self.write().await?;
-        let released =
-            sqlx::query("UPDATE queue SET owner = NULL WHERE owner IS NOT NULL AND owner <> $1")
-                .bind(node.to_string())
-                .execute(&mut *transaction)
-                .await?
-                .rows_affected();
+        let released = sqlx::query(
+            "UPDATE queue SET owner = NULL WHERE owner IS NOT NULL AND owner <> $1
+             RETURNING delivery_id",
+        )
+        .bind(node.to_string())
+        .fetch_all(&mut *transaction)
+        .await?;
+        call_off(&mut transaction, &released, now).await?;
         transaction.commit().await?;
-        Ok(released)
+        Ok(released.len())
     }
 
     /// The endpoints that have work which nobody owns, with the time at which it is first due.
@@ -141,6 +154,35 @@ impl Store {
             .map(|row| Ok((row.parsed("endpoint_id")?, row.time("due_at")?)))
             .collect()
     }
+}
+
+/// Calls those of `released` off that a user wanted to be called off while they were owned: nobody
+/// will record an attempt of them, and there is to be no other.
+async fn call_off(
+    connection: &mut Connection,
+    released: &[SqliteRow],
+    now: Timestamp,
+) -> StoreResult<()> {
+    let released = released.iter().map(|row| row.text("delivery_id"));
+    let released = released.collect::<StoreResult<Vec<_>>>()?;
+    let rows = sqlx::query(
+        "DELETE FROM queue WHERE delivery_id IN (
+             SELECT id FROM deliveries
+             WHERE id IN (SELECT value FROM json_each($1)) AND cancel_requested = 1)
+         RETURNING delivery_id",
+    )
+    .bind(list(released))
+    .fetch_all(&mut *connection)
+    .await?;
+    let called_off = rows.iter().map(|row| row.parsed("delivery_id"));
+    deliveries::close(
+        connection,
+        &called_off.collect::<StoreResult<Vec<_>>>()?,
+        DeliveryState::Cancelled,
+        CancelReason::Requested.as_str(),
+        now,
+    )
+    .await
 }
 
 async fn own_due(

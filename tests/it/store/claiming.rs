@@ -81,7 +81,7 @@ pub async fn what_a_node_owns_is_claimable_only_after_its_release(world: World) 
     assert_eq!(claim(&world, endpoint, 10, 1).await, []);
     world
         .store
-        .release(world.ids.next(NOW), &[owned])
+        .release(world.ids.next(NOW), &[owned], NOW)
         .await
         .expect("released");
     assert_eq!(
@@ -91,7 +91,7 @@ pub async fn what_a_node_owns_is_claimable_only_after_its_release(world: World) 
     );
     world
         .store
-        .release(world.node, &[owned])
+        .release(world.node, &[owned], NOW)
         .await
         .expect("released");
     assert_eq!(claim(&world, endpoint, 10, 1).await, [owned]);
@@ -100,7 +100,7 @@ pub async fn what_a_node_owns_is_claimable_only_after_its_release(world: World) 
     assert_eq!(
         world
             .store
-            .release_expired(world.node)
+            .release_expired(world.node, NOW)
             .await
             .expect("released"),
         0
@@ -108,7 +108,7 @@ pub async fn what_a_node_owns_is_claimable_only_after_its_release(world: World) 
     assert_eq!(
         world
             .store
-            .release_expired(successor)
+            .release_expired(successor, NOW)
             .await
             .expect("released"),
         1
@@ -246,6 +246,32 @@ pub async fn a_delivery_is_called_off_at_once_or_after_its_attempt(world: World)
         Cancellation::NotPending(DeliveryState::Delivered)
     );
     assert!(world.store.backlogs().await.expect("backlogs").is_empty());
+}
+
+pub async fn what_is_to_be_called_off_is_not_claimable_after_its_release(world: World) {
+    let endpoint = world.endpoint().await;
+    let (given_up, left_behind, wanted) = (
+        world.pending(endpoint, true, NOW).await,
+        world.pending(endpoint, true, NOW).await,
+        world.pending(endpoint, true, NOW).await,
+    );
+    for id in [given_up, left_behind] {
+        let cancelled = world.store.cancel(default_project(), id, false, NOW).await;
+        assert_eq!(cancelled.expect("an answer"), Cancellation::Cancelling);
+    }
+    let released = world.store.release(world.node, &[given_up], NOW).await;
+    released.expect("released");
+    let successor = world.ids.next(NOW);
+    let released = world.store.release_expired(successor, NOW).await;
+    assert_eq!(released.expect("released"), 2);
+    assert_eq!(claim(&world, endpoint, 10, 1).await, [wanted]);
+    for id in [given_up, left_behind] {
+        let requested = Some("requested".to_owned());
+        assert_eq!(
+            state(&world, id).await,
+            (DeliveryState::Cancelled, requested, 0)
+        );
+    }
 }
 
 pub async fn a_closed_delivery_comes_back_with_a_new_budget(world: World) {

@@ -39,6 +39,7 @@ conformance! {
         an_outcome_settles_or_postpones_its_delivery,
         an_outcome_of_a_node_that_no_longer_owns_changes_nothing,
         a_delivery_is_called_off_at_once_or_after_its_attempt,
+        what_is_to_be_called_off_is_not_claimable_after_its_release,
         a_closed_delivery_comes_back_with_a_new_budget,
         what_waits_for_a_closed_endpoint_is_settled_in_steps,
         a_gone_endpoint_is_disabled_with_its_outcome;
