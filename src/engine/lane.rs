@@ -26,6 +26,8 @@ pub(super) struct Lane {
     pub(super) backlog: Option<Timestamp>,
     /// Whether the store is being asked for jobs.
     pub(super) refilling: bool,
+    /// Deliveries that were called off while they may have been on their way into the lane.
+    pub(super) called_off: HashSet<DeliveryId>,
     /// Whether it stands in the ring of lanes that take turns.
     pub(super) in_ring: bool,
     /// Where it stands in the index of lanes that want jobs from the store.
@@ -64,6 +66,16 @@ impl Lane {
         };
         self.backlog
             .filter(|_| has_room && !self.refilling && !self.is_paused())
+    }
+
+    /// Whether jobs are on their way into it that it cannot name yet.
+    pub(super) fn expects_jobs(&self) -> bool {
+        self.reserved > 0 || self.refilling
+    }
+
+    /// Whether it takes a job that has come: its endpoint is open, and nobody has called it off.
+    pub(super) fn takes(&self, job: &Job) -> bool {
+        self.is_open() && !self.called_off.contains(&job.delivery)
     }
 
     /// Whether it has a job that may begin, as far as the lane itself is concerned.

@@ -114,12 +114,12 @@ impl Lanes {
     }
 
     /// Puts a job that was committed into its promised place. Gives it back if its endpoint was
-    /// closed meanwhile.
+    /// closed, or the delivery called off, meanwhile.
     pub(super) fn offer(&self, job: Job) -> Result<(), Job> {
         self.change(job.endpoint, |state, id| {
             let lane = state.lane(id);
             lane.reserved -= 1;
-            if lane.is_open() {
+            if lane.takes(&job) {
                 lane.waiting.push_back(job);
                 return Ok(());
             }
@@ -163,14 +163,16 @@ impl Lanes {
         });
     }
 
-    /// Takes a delivery out of the lane of `endpoint`, if it waits there for its turn.
+    /// Takes a delivery out of the lane of `endpoint`, if it waits there for its turn. One that is
+    /// on its way into the lane will be given back when it comes.
     pub(super) fn withdraw(&self, endpoint: EndpointId, delivery: DeliveryId) -> Option<Job> {
         self.change(endpoint, |state, id| {
             let lane = state.lane(id);
-            let place = lane
-                .waiting
-                .iter()
-                .position(|job| job.delivery == delivery)?;
+            let mut waiting = lane.waiting.iter();
+            let Some(place) = waiting.position(|job| job.delivery == delivery) else {
+                lane.called_off.insert(delivery);
+                return None;
+            };
             let job = lane.waiting.remove(place)?;
             state.bytes -= bytes_of(&job);
             Some(job)
@@ -209,7 +211,7 @@ impl Lanes {
     }
 
     /// Answers a wish: the jobs that were claimed, and when the first of what is left is due. Gives
-    /// the jobs back if the endpoint was closed meanwhile.
+    /// those back whose endpoint was closed, or which were called off, meanwhile.
     pub(super) fn fill(
         &self,
         endpoint: EndpointId,
@@ -222,13 +224,12 @@ impl Lanes {
             if let Some(due) = next_due {
                 lane.note_backlog(due);
             }
-            if !lane.is_open() {
-                return jobs;
-            }
-            let bytes = jobs.iter().map(bytes_of).sum::<usize>();
-            lane.waiting.extend(jobs);
+            let (taken, homeless): (Vec<_>, Vec<_>) =
+                jobs.into_iter().partition(|job| lane.takes(job));
+            let bytes = taken.iter().map(bytes_of).sum::<usize>();
+            lane.waiting.extend(taken);
             state.bytes += bytes;
-            Vec::new()
+            homeless
         })
     }
 
@@ -311,6 +312,9 @@ impl State {
         let Some(lane) = self.lanes.get_mut(&id) else {
             return;
         };
+        if !lane.expects_jobs() {
+            lane.called_off.clear();
+        }
         if lane.is_ready() && !lane.in_ring {
             lane.in_ring = true;
             self.ring.push_back(id);

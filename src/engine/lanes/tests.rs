@@ -328,6 +328,31 @@ fn a_delivery_is_withdrawn_only_before_its_turn() {
 }
 
 #[test]
+fn a_delivery_that_is_called_off_on_its_way_into_the_lane_is_given_back() {
+    let world = World::roomy();
+    let endpoint = world.endpoint(1);
+    let id = endpoint.endpoint.id;
+    let (committed, claimed, other) = (
+        world.job(&endpoint),
+        world.job(&endpoint),
+        world.job(&endpoint),
+    );
+    assert!(world.lanes.reserve(&endpoint, 10, NOW));
+    assert!(world.lanes.withdraw(id, committed.delivery).is_none());
+    assert!(world.lanes.offer(committed).is_err());
+
+    world.lanes.note_backlog(id, NOW);
+    assert_eq!(world.lanes.wishes(NOW, 10).len(), 1);
+    world.lanes.update(&endpoint);
+    assert!(world.lanes.withdraw(id, claimed.delivery).is_none());
+    let expected = other.delivery;
+    let homeless = world.lanes.fill(id, vec![claimed.clone(), other], None);
+    assert_eq!(homeless[0].delivery, claimed.delivery);
+    let turns: Vec<_> = world.turns().iter().map(|job| job.delivery).collect();
+    assert_eq!((homeless.len(), turns), (1, vec![expected]));
+}
+
+#[test]
 fn nothing_begins_after_a_stop_and_nothing_is_kept_of_idle_lanes() {
     let world = World::roomy();
     let endpoint = world.endpoint(1);
