@@ -167,10 +167,12 @@ impl GroupCommit {
     /// Asks the lanes which deliveries they can take from memory.
     fn reserve(&self, unit: &mut Unit, now: Timestamp) {
         for delivery in &mut unit.deliveries {
-            let endpoint = delivery.endpoint.and_then(|id| self.directory.cached(id));
-            if let Fate::Pending { owned, .. } = &mut delivery.fate {
+            if let (Fate::Pending { owned, .. }, Some(endpoint)) =
+                (&mut delivery.fate, delivery.endpoint)
+            {
                 let bytes = delivery.event.data.bytes().len();
-                *owned = endpoint.is_some_and(|live| self.lanes.reserve(&live, bytes, now));
+                let latest = || self.directory.cached(endpoint);
+                *owned = self.lanes.reserve(endpoint, bytes, now, latest);
             }
         }
     }

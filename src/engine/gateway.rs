@@ -359,7 +359,8 @@ pub(super) async fn endpoint_changed(
         }
     };
     if let Some(live) = live {
-        let homeless = lanes.update(&live);
+        // Of two changes that come at once, the one that was read last may be told of first.
+        let homeless = lanes.update(endpoint, || directory.cached(endpoint).unwrap_or(live));
         commit::release(context, lanes, homeless).await;
     }
 }

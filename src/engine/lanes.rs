@@ -82,18 +82,23 @@ impl Lanes {
     }
 
     /// Promises a place in memory to a delivery that is about to be committed. Gives whether there
-    /// is one: what is due in the store goes first.
+    /// is one: what is due in the store goes first. `latest` is the endpoint as it is known; it is
+    /// asked while the lane stands still, so that a lane never goes back to what it was like before.
     pub(super) fn reserve(
         &self,
-        endpoint: &Arc<LiveEndpoint>,
+        endpoint: EndpointId,
         event_bytes: usize,
         now: Timestamp,
+        latest: impl FnOnce() -> Option<Arc<LiveEndpoint>>,
     ) -> bool {
-        self.change(endpoint.endpoint.id, |state, id| {
+        self.change(endpoint, |state, id| {
+            let Some(live) = latest() else {
+                return false;
+            };
             let within_bytes = state.bytes + event_bytes <= state.limits.buffer_bytes;
             let buffer = state.limits.lane_buffer;
             let lane = state.lane(id);
-            lane.endpoint = Some(Arc::clone(endpoint));
+            lane.endpoint = Some(live);
             let is_ahead = lane.backlog.is_none_or(|due| due > now) && !lane.refilling;
             let free = is_ahead && lane.occupied() < buffer;
             let promised = free && lane.is_open() && (within_bytes || lane.occupied() == 0);
@@ -179,12 +184,16 @@ impl Lanes {
         })
     }
 
-    /// Takes over what has changed about an endpoint. If it is closed now, its waiting jobs are
-    /// given back.
-    pub(super) fn update(&self, live: &Arc<LiveEndpoint>) -> Vec<Job> {
-        self.change(live.endpoint.id, |state, id| {
+    /// Takes over what has changed about an endpoint: what `latest` gives, which is asked while the
+    /// lane stands still. If it is closed now, its waiting jobs are given back.
+    pub(super) fn update(
+        &self,
+        endpoint: EndpointId,
+        latest: impl FnOnce() -> Arc<LiveEndpoint>,
+    ) -> Vec<Job> {
+        self.change(endpoint, |state, id| {
             let lane = state.lane(id);
-            lane.endpoint = Some(Arc::clone(live));
+            lane.endpoint = Some(latest());
             if lane.is_open() {
                 return Vec::new();
             }

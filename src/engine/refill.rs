@@ -113,7 +113,12 @@ impl Refill {
         let Some(live) = self.directory.get(id).await? else {
             return Ok(Door::DELETED);
         };
-        let homeless = self.lanes.update(&live);
+        let latest = || {
+            self.directory
+                .cached(id)
+                .unwrap_or_else(|| Arc::clone(&live))
+        };
+        let homeless = self.lanes.update(id, latest);
         commit::release(&self.context, &self.lanes, homeless).await;
         Ok(match live.endpoint.config.state {
             _ if live.endpoint.deleted_at.is_some() => Door::DELETED,

@@ -100,11 +100,20 @@ impl World {
         }
     }
 
+    fn reserve(&self, endpoint: &Arc<LiveEndpoint>) -> bool {
+        let latest = || Some(Arc::clone(endpoint));
+        self.lanes.reserve(endpoint.endpoint.id, 10, NOW, latest)
+    }
+
+    fn update(&self, live: &Arc<LiveEndpoint>) -> Vec<Job> {
+        self.lanes.update(live.endpoint.id, || Arc::clone(live))
+    }
+
     /// Has a committed delivery take its place, if it is promised one.
     fn commit(&self, endpoint: &Arc<LiveEndpoint>) -> Option<DeliveryId> {
         let job = self.job(endpoint);
         let id = job.delivery;
-        let promised = self.lanes.reserve(endpoint, 10, NOW);
+        let promised = self.reserve(endpoint);
         promised.then(|| self.lanes.offer(job).expect("an open lane"))?;
         Some(id)
     }
@@ -275,7 +284,7 @@ fn closing_an_endpoint_gives_its_jobs_back_and_opening_it_asks_for_them() {
     }
     let running = world.lanes.next().expect("a turn").job;
     let paused = world.in_state(&endpoint, EndpointState::Paused);
-    assert_eq!(world.lanes.update(&paused).len(), 2);
+    assert_eq!(world.update(&paused).len(), 2);
     world.lanes.note_backlog(id, NOW);
     world.lanes.finished(&running, false, Some(NOW));
     assert!(world.lanes.next().is_none());
@@ -284,7 +293,7 @@ fn closing_an_endpoint_gives_its_jobs_back_and_opening_it_asks_for_them() {
         "what waits for a paused endpoint stays"
     );
 
-    assert!(world.lanes.update(&endpoint).is_empty());
+    assert!(world.update(&endpoint).is_empty());
     assert_eq!(world.lanes.wishes(NOW, 10).len(), 1);
 }
 
@@ -294,7 +303,7 @@ fn what_waits_for_a_disabled_endpoint_is_taken_up_to_be_closed() {
     let endpoint = world.endpoint(1);
     world.lanes.note_backlog(endpoint.endpoint.id, NOW);
     let disabled = world.in_state(&endpoint, EndpointState::Disabled);
-    world.lanes.update(&disabled);
+    world.update(&disabled);
     assert_eq!(world.lanes.wishes(NOW, 10).len(), 1);
 }
 
@@ -302,10 +311,8 @@ fn what_waits_for_a_disabled_endpoint_is_taken_up_to_be_closed() {
 fn a_job_that_comes_when_its_endpoint_has_closed_is_given_back() {
     let world = World::roomy();
     let endpoint = world.endpoint(1);
-    assert!(world.lanes.reserve(&endpoint, 10, NOW));
-    world
-        .lanes
-        .update(&world.in_state(&endpoint, EndpointState::Paused));
+    assert!(world.reserve(&endpoint));
+    world.update(&world.in_state(&endpoint, EndpointState::Paused));
     assert!(world.lanes.offer(world.job(&endpoint)).is_err());
 }
 
@@ -337,13 +344,13 @@ fn a_delivery_that_is_called_off_on_its_way_into_the_lane_is_given_back() {
         world.job(&endpoint),
         world.job(&endpoint),
     );
-    assert!(world.lanes.reserve(&endpoint, 10, NOW));
+    assert!(world.reserve(&endpoint));
     assert!(world.lanes.withdraw(id, committed.delivery).is_none());
     assert!(world.lanes.offer(committed).is_err());
 
     world.lanes.note_backlog(id, NOW);
     assert_eq!(world.lanes.wishes(NOW, 10).len(), 1);
-    world.lanes.update(&endpoint);
+    world.update(&endpoint);
     assert!(world.lanes.withdraw(id, claimed.delivery).is_none());
     let expected = other.delivery;
     let homeless = world.lanes.fill(id, vec![claimed.clone(), other], None);
