@@ -135,20 +135,26 @@ impl Refill {
         commit::release(&self.context, &self.lanes, homeless).await;
     }
 
-    /// Closes, in small steps, what waits for an endpoint that takes no deliveries any more.
+    /// Closes some of what waits for an endpoint that takes no deliveries any more. For the rest its
+    /// lane asks again, so that others have their turn.
     async fn settle(
         &self,
         endpoint: EndpointId,
         state: DeliveryState,
         reason: &'static str,
     ) -> StoreResult<()> {
-        let Context { store, clock, .. } = &self.context;
-        while store
-            .settle_endpoint(endpoint, state, reason, SETTLED, clock.now())
-            .await?
-            > 0
-        {}
-        self.lanes.fill(endpoint, Vec::new(), None);
+        let now = self.context.clock.now();
+        let store = &self.context.store;
+        let settled = store.settle_endpoint(endpoint, state, reason, SETTLED, now);
+        let is_done = match settled.await? {
+            Some(settled) => settled < SETTLED as usize,
+            None => {
+                self.directory.reload(endpoint).await?;
+                false
+            }
+        };
+        let rest = (!is_done).then_some(now);
+        self.lanes.fill(endpoint, Vec::new(), rest);
         Ok(())
     }
 }

@@ -181,7 +181,7 @@ impl Store {
     }
 
     /// Closes up to `limit` deliveries that wait, owned by nobody, for an endpoint that takes none
-    /// any more. Gives how many there were.
+    /// any more. Gives how many there were; none if it takes deliveries after all.
     ///
     /// # Errors
     /// If the store cannot be written.
@@ -192,8 +192,11 @@ impl Store {
         reason: &'static str,
         limit: u32,
         now: Timestamp,
-    ) -> StoreResult<usize> {
+    ) -> StoreResult<Option<usize>> {
         let mut transaction = self.write().await?;
+        if takes_deliveries(&mut transaction, endpoint).await? {
+            return Ok(None);
+        }
         let rows = sqlx::query(
             "DELETE FROM queue WHERE delivery_id IN (
                  SELECT delivery_id FROM queue WHERE endpoint_id = $1 AND owner IS NULL
@@ -208,7 +211,7 @@ impl Store {
         let ids = ids.collect::<StoreResult<Vec<DeliveryId>>>()?;
         close(&mut transaction, &ids, state, reason, now).await?;
         transaction.commit().await?;
-        Ok(ids.len())
+        Ok(Some(ids.len()))
     }
 }
 

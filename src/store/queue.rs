@@ -128,7 +128,9 @@ impl Store {
         Ok(released.len())
     }
 
-    /// The endpoints that have work which nobody owns, with the time at which it is first due.
+    /// The endpoints that have work which nobody owns, with the time at which it is first due. What
+    /// waits for one that takes no deliveries any more is to be closed, and has been due ever since
+    /// the epoch.
     ///
     /// # Errors
     /// If the store cannot be read.
@@ -144,9 +146,13 @@ impl Store {
                          WHERE owner IS NULL AND endpoint_id > hop.endpoint_id)
                  FROM hop WHERE hop.endpoint_id IS NOT NULL
              )
-             SELECT endpoint_id, (SELECT min(due_at) FROM queue
-                                  WHERE owner IS NULL AND endpoint_id = hop.endpoint_id) AS due_at
-             FROM hop WHERE endpoint_id IS NOT NULL",
+             SELECT endpoint_id,
+                    CASE WHEN e.deleted_at IS NOT NULL OR e.state = 'disabled' THEN 0
+                         ELSE (SELECT min(due_at) FROM queue
+                               WHERE owner IS NULL AND endpoint_id = hop.endpoint_id)
+                    END AS due_at
+             FROM hop LEFT JOIN endpoints AS e ON e.id = hop.endpoint_id
+             WHERE endpoint_id IS NOT NULL",
         )
         .fetch_all(&mut *connection)
         .await?;

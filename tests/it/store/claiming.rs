@@ -3,11 +3,13 @@
 use riposte::{
     domain::{
         delivery::{DeadReason, DeliveryState},
-        endpoint::{EndpointState, StateReason},
+        endpoint::{EndpointConfig, EndpointState, StateReason},
         ids::{DeliveryId, EndpointId, default_project},
         retry::Verdict,
+        time::Timestamp,
     },
     store::{
+        StoreError,
         deliveries::{Cancellation, Revival},
         queue::Wish,
         record::Recorded,
@@ -23,6 +25,17 @@ fn wish(endpoint: EndpointId, limit: usize) -> Wish {
         limit,
         bytes,
     }
+}
+
+async fn disable(world: &World, endpoint: EndpointId) {
+    let disable = |config: &mut EndpointConfig| {
+        config.state = EndpointState::Disabled;
+        Ok::<_, StoreError>(())
+    };
+    let changed = world
+        .store
+        .change_endpoint(default_project(), endpoint, NOW, disable);
+    changed.await.expect("changed");
 }
 
 async fn claim(world: &World, endpoint: EndpointId, limit: usize, seconds: u64) -> Vec<DeliveryId> {
@@ -313,6 +326,7 @@ pub async fn what_waits_for_a_closed_endpoint_is_settled_in_steps(world: World) 
     for seconds in 0..5 {
         ids.push(world.pending(endpoint, false, after(seconds)).await);
     }
+    disable(&world, endpoint).await;
     let reason = DeadReason::EndpointDisabled.as_str();
     let settle = async || {
         let settled = world
@@ -320,11 +334,35 @@ pub async fn what_waits_for_a_closed_endpoint_is_settled_in_steps(world: World) 
             .settle_endpoint(endpoint, DeliveryState::Dead, reason, 3, NOW);
         settled.await.expect("settled")
     };
-    assert_eq!((settle().await, settle().await, settle().await), (3, 2, 0));
+    let steps = [settle().await, settle().await, settle().await];
+    assert_eq!(steps, [Some(3), Some(2), Some(0)]);
     for id in ids {
         let reason = Some(reason.to_owned());
         assert_eq!(state(&world, id).await, (DeliveryState::Dead, reason, 0));
     }
+}
+
+pub async fn what_waits_for_an_endpoint_that_was_opened_again_is_not_settled(world: World) {
+    let endpoint = world.endpoint().await;
+    let waiting = world.pending(endpoint, false, NOW).await;
+    let reason = DeadReason::EndpointDisabled.as_str();
+    let settled = world
+        .store
+        .settle_endpoint(endpoint, DeliveryState::Dead, reason, 3, NOW);
+    assert_eq!(settled.await.expect("an answer"), None);
+    assert_eq!(claim(&world, endpoint, 10, 0).await, [waiting]);
+}
+
+pub async fn what_waits_for_a_closed_endpoint_is_due_at_once(world: World) {
+    let (closed, open) = (world.endpoint().await, world.endpoint().await);
+    for endpoint in [closed, open] {
+        world.pending(endpoint, false, after(3_600)).await;
+    }
+    disable(&world, closed).await;
+    let mut backlogs = world.store.backlogs().await.expect("backlogs");
+    backlogs.sort();
+    let epoch = Timestamp::from_millis(0);
+    assert_eq!(backlogs, [(closed, epoch), (open, after(3_600))]);
 }
 
 pub async fn a_gone_endpoint_is_disabled_with_its_outcome(world: World) {

@@ -42,6 +42,8 @@ conformance! {
         what_is_to_be_called_off_is_not_claimable_after_its_release,
         a_closed_delivery_comes_back_with_a_new_budget,
         what_waits_for_a_closed_endpoint_is_settled_in_steps,
+        what_waits_for_an_endpoint_that_was_opened_again_is_not_settled,
+        what_waits_for_a_closed_endpoint_is_due_at_once,
         a_gone_endpoint_is_disabled_with_its_outcome;
     dead_letters:
         a_page_of_dead_letters_is_redriven_as_far_as_it_can_be,
