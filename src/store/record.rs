@@ -81,12 +81,14 @@ async fn held(
     node: NodeId,
     outcomes: &[Outcome],
 ) -> StoreResult<HashMap<DeliveryId, bool>> {
+    // A cross join keeps its order in SQLite. A plain one begins with all that the node owns, and goes
+    // through the outcomes once for each of them.
     let rows = sqlx::query(
         "SELECT d.id, d.cancel_requested
          FROM json_each($1) AS w
-         JOIN queue AS q ON q.delivery_id = w.value
-         JOIN deliveries AS d ON d.id = q.delivery_id
-         WHERE q.owner = $2",
+         CROSS JOIN queue AS q
+         CROSS JOIN deliveries AS d
+         WHERE q.delivery_id = w.value AND q.owner = $2 AND d.id = q.delivery_id",
     )
     .bind(list(
         outcomes.iter().map(|outcome| outcome.attempt.delivery),
