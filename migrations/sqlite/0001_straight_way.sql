@@ -47,7 +47,7 @@ CREATE TABLE endpoints (
 ) STRICT;
 CREATE INDEX endpoints_by_project ON endpoints (project_id, id) WHERE deleted_at IS NULL;
 -- A listener that names a URL finds the endpoint that is already there.
-CREATE INDEX endpoints_by_url ON endpoints (project_id, url) WHERE deleted_at IS NULL;
+CREATE INDEX endpoints_by_url ON endpoints (project_id, url, id) WHERE deleted_at IS NULL;
 
 -- Secrets of endpoints, sealed. The newest has no end; those before it sign until theirs.
 CREATE TABLE endpoint_secrets (
@@ -100,7 +100,7 @@ CREATE TABLE events (
 ) STRICT;
 CREATE INDEX events_by_project ON events (project_id, id);
 CREATE INDEX events_by_type ON events (project_id, type, id);
-CREATE INDEX events_by_producer_id ON events (project_id, producer_id);
+CREATE INDEX events_by_producer_id ON events (project_id, producer_id, id);
 CREATE INDEX events_by_correlation ON events (correlation_id, id);
 
 -- The same event twice: one row for each event that a producer named, whatever becomes of the log.
@@ -134,6 +134,7 @@ CREATE TABLE deliveries (
     since             INTEGER NOT NULL,           -- made, or last redriven
     updated_at        INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX deliveries_by_project ON deliveries (project_id, id);
 CREATE INDEX deliveries_by_event ON deliveries (event_id, id);
 CREATE INDEX deliveries_by_state ON deliveries (project_id, state, id);
 CREATE INDEX deliveries_by_endpoint ON deliveries (endpoint_id, id);
