@@ -167,13 +167,14 @@ impl GroupCommit {
     /// Asks the lanes which deliveries they can take from memory.
     fn reserve(&self, unit: &mut Unit, now: Timestamp) {
         for delivery in &mut unit.deliveries {
-            if let (Fate::Pending { owned, .. }, Some(endpoint)) =
+            let (Fate::Pending { owned, due }, Some(endpoint)) =
                 (&mut delivery.fate, delivery.endpoint)
-            {
-                let bytes = delivery.event.data.bytes().len();
-                let latest = || self.directory.cached(endpoint);
-                *owned = self.lanes.reserve(endpoint, bytes, now, latest);
-            }
+            else {
+                continue;
+            };
+            let bytes = delivery.event.data.bytes().len();
+            let latest = || self.directory.cached(endpoint);
+            *owned = *due <= now && self.lanes.reserve(endpoint, bytes, now, latest);
         }
     }
 

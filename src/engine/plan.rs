@@ -18,6 +18,7 @@ use crate::{
         event::{Event, EventState},
         ids::{EndpointId, EventId, ProjectId, emitted_event_id, platform_project},
         project::Project,
+        retry::RetryPolicy,
         template::EmitTemplate,
         time::Timestamp,
     },
@@ -257,11 +258,17 @@ impl Plan<'_> {
             Some(live) if !live.endpoint.takes_deliveries() => {
                 Fate::Skipped(SkipReason::EndpointDisabled)
             }
-            Some(_) => Fate::Pending {
+            Some(live) => Fate::Pending {
                 owned: false,
-                due: self.now,
+                due: self.first_attempt(&live.retry),
             },
         })
+    }
+
+    /// When a delivery is first attempted: a schedule may begin with a wait.
+    fn first_attempt(&self, policy: &RetryPolicy) -> Timestamp {
+        let wait = policy.delay(1, self.planner.context.chance.unit());
+        self.now.plus(wait.unwrap_or_default())
     }
 
     /// The event that `template` makes of `event`, or why it makes none.

@@ -45,6 +45,23 @@ async fn an_event_becomes_a_signed_webhook() {
 }
 
 #[tokio::test]
+async fn a_schedule_may_begin_with_a_wait() {
+    let (gateway, receiver) = (Gateway::start().await, Receiver::start().await);
+    let api = gateway.api();
+    let later = json!({"url": receiver.url(), "retry": {"schedule": ["1h"], "jitter": 0}});
+    endpoint(&api, later).await;
+    let event = api.sends(json!({"type": "a.b"})).await;
+    let delivery = api.delivery_of(&event).await;
+    let delivery = api.get(&format!("/v1/deliveries/{delivery}")).await;
+    let delivery = delivery.expect(200);
+    let [made, due] = ["created_at", "next_attempt_at"].map(|field| text(&delivery[field]));
+    let [made, due]: [jiff::Timestamp; 2] = [made, due].map(|at| at.parse().expect("a time"));
+    let waits = due.duration_since(made).as_secs();
+    assert!((3_590..=3_600).contains(&waits), "{delivery}");
+    assert_eq!(delivery["attempts"], json!([]));
+}
+
+#[tokio::test]
 async fn the_bytes_of_data_arrive_as_they_were_sent() {
     let (gateway, receiver) = (Gateway::start().await, Receiver::start().await);
     let hook = gateway.api().registers("a.b", &receiver.url()).await;
