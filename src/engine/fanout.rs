@@ -1,15 +1,10 @@
 //! Fan-out: works off what was left of units that were larger than a transaction.
 
-use std::sync::Arc;
+use std::{fmt::Display, sync::Arc};
 
 use tokio::sync::Notify;
 
-use super::{
-    commit::{CommitError, Committer},
-    context::Context,
-    plan::Planner,
-    rulebook::Rulebook,
-};
+use super::{commit::Committer, context::Context, plan::Planner, rulebook::Rulebook};
 use crate::store::{
     StoreResult,
     unit::{Acceptance, Fanout},
@@ -47,13 +42,22 @@ impl FanoutWorker {
         }
     }
 
-    /// Takes each fan-out a step further, and gives how many there were.
+    /// Takes each fan-out a step further, and gives how many there were. One whose event or
+    /// listeners cannot be read does not hold up those after it.
     async fn work_off(&self) -> StoreResult<usize> {
         let fanouts = self.context.store.fanouts(PAGE).await?;
         for fanout in &fanouts {
-            self.step(fanout).await?;
+            match self.step(fanout).await {
+                Err(error) if !error.is_transient() => self.set_back(fanout, error).await,
+                result => result?,
+            }
         }
         Ok(fanouts.len())
+    }
+
+    async fn set_back(&self, fanout: &Fanout, error: impl Display) {
+        tracing::error!(%error, event = %fanout.event, "a fan-out cannot go on");
+        self.context.back_off().await;
     }
 
     async fn step(&self, fanout: &Fanout) -> StoreResult<()> {
@@ -66,10 +70,7 @@ impl FanoutWorker {
                 }
             }
             Ok(_) => {}
-            Err(error @ (CommitError::Unavailable | CommitError::Refused(_))) => {
-                tracing::error!(%error, event = %fanout.event, "a step of a fan-out was not written");
-                self.context.back_off().await;
-            }
+            Err(error) => self.set_back(fanout, error).await,
         }
         Ok(())
     }

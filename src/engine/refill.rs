@@ -74,13 +74,34 @@ impl Refill {
         }
     }
 
+    /// Serves wishes; if the store refuses them, each by itself, so that an endpoint or an event
+    /// that cannot be read stands alone.
     async fn serve(&self, wishes: Vec<Wish>) {
-        if let Err(error) = self.try_serve(&wishes).await {
-            tracing::error!(%error, "work could not be taken up from the store");
-            let now = self.context.clock.now();
-            for wish in wishes {
-                self.lanes.fill(wish.endpoint, Vec::new(), Some(now));
+        match self.try_serve(&wishes).await {
+            Ok(()) => {}
+            Err(error) if !error.is_transient() && wishes.len() > 1 => {
+                for wish in wishes {
+                    Box::pin(self.serve(vec![wish])).await;
+                }
             }
+            Err(error) => {
+                tracing::error!(%error, ?wishes, "work could not be taken up from the store");
+                self.put_off(&wishes, error.is_transient()).await;
+            }
+        }
+    }
+
+    /// Has wishes come again: soon if the store is to blame, otherwise with the next poll.
+    async fn put_off(&self, wishes: &[Wish], is_transient: bool) {
+        let soon = self.context.clock.now();
+        let again = match is_transient {
+            true => soon,
+            false => soon.plus(self.context.settings.poll_interval),
+        };
+        for wish in wishes {
+            self.lanes.fill(wish.endpoint, Vec::new(), Some(again));
+        }
+        if is_transient {
             self.context.back_off().await;
         }
     }
