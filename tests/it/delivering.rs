@@ -49,11 +49,10 @@ async fn a_schedule_may_begin_with_a_wait() {
     let (gateway, receiver) = (Gateway::start().await, Receiver::start().await);
     let api = gateway.api();
     let later = json!({"url": receiver.url(), "retry": {"schedule": ["1h"], "jitter": 0}});
-    endpoint(&api, later).await;
+    api.hears_all(later).await;
     let event = api.sends(json!({"type": "a.b"})).await;
     let delivery = api.delivery_of(&event).await;
-    let delivery = api.get(&format!("/v1/deliveries/{delivery}")).await;
-    let delivery = delivery.expect(200);
+    let delivery = api.delivery(&delivery).await;
     let [made, due] = ["created_at", "next_attempt_at"].map(|field| text(&delivery[field]));
     let [made, due]: [jiff::Timestamp; 2] = [made, due].map(|at| at.parse().expect("a time"));
     let waits = due.duration_since(made).as_secs();
