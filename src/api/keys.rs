@@ -7,14 +7,14 @@ use axum::{
     http::{HeaderName, StatusCode},
 };
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     auth::InProject,
     endpoints::NO_STORE,
     extract::{Body, Id, Parameters},
-    page::{Page, limit, parameter},
+    page::{ListParameters, Page},
     problem::{ApiResult, Problem},
     state::ApiState,
 };
@@ -82,17 +82,6 @@ pub struct MadeKey {
     key: String,
 }
 
-/// Which keys to list.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-struct ListParameters {
-    /// How many, from 1 to 250; 50 where it is left out.
-    limit: Option<u32>,
-    /// The `next` of the page before.
-    cursor: Option<String>,
-}
-
 /// Make an API key of the project.
 ///
 /// An operator makes it for the project that `Riposte-Project` names, a project for itself. The
@@ -136,11 +125,10 @@ async fn list(
     InProject { project, .. }: InProject,
     Parameters(asked): Parameters<ListParameters>,
 ) -> ApiResult<Json<Page<KeyView>>> {
-    let limit = limit(asked.limit)?;
-    let before = parameter("cursor", asked.cursor.as_deref())?;
-    let records = state.store.keys(project.id, before, limit + 1).await?;
-    let cursor = |record: &KeyRecord| record.id.to_string();
-    Ok(Json(Page::of(records, limit, cursor, KeyView::of)))
+    let window = asked.window()?;
+    let keys = state.store.keys(project.id, window.before, window.reach());
+    let keys = keys.await?;
+    Ok(Json(Page::of(keys, &window, |key| key.id, KeyView::of)))
 }
 
 /// Revoke an API key of the project: it opens nothing from now on.

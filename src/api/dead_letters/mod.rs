@@ -4,8 +4,8 @@ mod bulk;
 mod selection;
 
 use axum::{Json, extract::State};
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use serde::Serialize;
+use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::{
@@ -20,7 +20,7 @@ use super::{
     auth::InProject,
     deliveries::{self, DeliverySummary},
     extract::{Body, Parameters},
-    page::{Page, limit, parameter},
+    page::{Page, list_parameters, parameter},
     problem::{ApiResult, Problem},
     state::ApiState,
 };
@@ -37,21 +37,16 @@ pub fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(discard))
 }
 
-/// Which dead letters to list.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-struct ListParameters {
-    /// How many, from 1 to 250; 50 where it is left out.
-    limit: Option<u32>,
-    /// The `next` of the page before.
-    cursor: Option<String>,
-    /// Only those to this endpoint.
-    #[param(example = "end_01h455vb4pex5vsknk084sn02q")]
-    endpoint: Option<String>,
-    /// Only those of this listener.
-    #[param(example = "lis_01h455vb4pex5vsknk084sn02q")]
-    listener: Option<String>,
+list_parameters! {
+    /// Which dead letters to list.
+    struct ListParameters {
+        /// Only those to this endpoint.
+        #[param(example = "end_01h455vb4pex5vsknk084sn02q")]
+        endpoint: Option<String>,
+        /// Only those of this listener.
+        #[param(example = "lis_01h455vb4pex5vsknk084sn02q")]
+        listener: Option<String>,
+    }
 }
 
 /// What a redrive has done.
@@ -107,15 +102,16 @@ async fn list(
     InProject { project, .. }: InProject,
     Parameters(asked): Parameters<ListParameters>,
 ) -> ApiResult<Json<Page<DeliverySummary>>> {
+    let window = asked.window()?;
     let filter = DeliveryFilter {
         state: Some(DeliveryState::Dead),
         endpoint: parameter("endpoint", asked.endpoint.as_deref())?,
         listener: parameter("listener", asked.listener.as_deref())?,
         event: None,
-        before: parameter("cursor", asked.cursor.as_deref())?,
+        before: window.before,
     };
-    let page = deliveries::page(&state, project.id, &filter, limit(asked.limit)?).await?;
-    Ok(Json(page))
+    let page = deliveries::page(&state, project.id, &filter, &window);
+    Ok(Json(page.await?))
 }
 
 /// Let dead letters go on their way again.

@@ -8,15 +8,13 @@ mod view;
 use std::collections::HashMap;
 
 use axum::{Json, extract::State};
-use serde::Deserialize;
-use utoipa::IntoParams;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 pub use self::view::{DeliverySummary, DeliveryView};
 use super::{
     auth::InProject,
     extract::{Id, Parameters},
-    page::{Page, limit, parameter},
+    page::{Page, Window, list_parameters, parameter},
     problem::{ApiResult, Problem},
     state::ApiState,
 };
@@ -39,27 +37,22 @@ pub fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(change::cancel))
 }
 
-/// Which deliveries to list.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-struct ListParameters {
-    /// How many, from 1 to 250; 50 where it is left out.
-    limit: Option<u32>,
-    /// The `next` of the page before.
-    cursor: Option<String>,
-    /// Only those in this state: `pending`, `delivered`, `dead`, `cancelled` or `skipped`.
-    #[param(example = "dead")]
-    state: Option<String>,
-    /// Only those to this endpoint.
-    #[param(example = "end_01h455vb4pex5vsknk084sn02q")]
-    endpoint: Option<String>,
-    /// Only those of this listener.
-    #[param(example = "lis_01h455vb4pex5vsknk084sn02q")]
-    listener: Option<String>,
-    /// Only those of this event: its name in Riposte.
-    #[param(example = "evt_01h455vb4pex5vsknk084sn02q")]
-    event: Option<String>,
+list_parameters! {
+    /// Which deliveries to list.
+    struct ListParameters {
+        /// Only those in this state: `pending`, `delivered`, `dead`, `cancelled` or `skipped`.
+        #[param(example = "dead")]
+        state: Option<String>,
+        /// Only those to this endpoint.
+        #[param(example = "end_01h455vb4pex5vsknk084sn02q")]
+        endpoint: Option<String>,
+        /// Only those of this listener.
+        #[param(example = "lis_01h455vb4pex5vsknk084sn02q")]
+        listener: Option<String>,
+        /// Only those of this event: its name in Riposte.
+        #[param(example = "evt_01h455vb4pex5vsknk084sn02q")]
+        event: Option<String>,
+    }
 }
 
 /// List deliveries, the newest first.
@@ -75,18 +68,18 @@ async fn list(
     InProject { project, .. }: InProject,
     Parameters(asked): Parameters<ListParameters>,
 ) -> ApiResult<Json<Page<DeliverySummary>>> {
+    let window = asked.window()?;
     let filter = DeliveryFilter {
         state: parameter("state", asked.state.as_deref())?,
         endpoint: parameter("endpoint", asked.endpoint.as_deref())?,
         listener: parameter("listener", asked.listener.as_deref())?,
         event: parameter("event", asked.event.as_deref())?,
-        before: parameter("cursor", asked.cursor.as_deref())?,
+        before: window.before,
     };
-    let page = page(&state, project.id, &filter, limit(asked.limit)?).await?;
-    Ok(Json(page))
+    Ok(Json(page(&state, project.id, &filter, &window).await?))
 }
 
-/// A page of the deliveries that `filter` lets through.
+/// The page that shows `window` of the deliveries that `filter` lets through.
 ///
 /// # Errors
 /// If the store cannot be read.
@@ -94,16 +87,17 @@ pub(super) async fn page(
     state: &ApiState,
     project: ProjectId,
     filter: &DeliveryFilter,
-    limit: u32,
+    window: &Window<DeliveryId>,
 ) -> ApiResult<Page<DeliverySummary>> {
-    let deliveries = state.store.deliveries(project, filter, limit + 1).await?;
+    let deliveries = state.store.deliveries(project, filter, window.reach());
+    let deliveries = deliveries.await?;
     let types = event_types(state, &deliveries).await?;
     let now = state.clock.now();
-    let cursor = |delivery: &Delivery| delivery.id.to_string();
-    Ok(Page::of(deliveries, limit, cursor, |delivery| {
+    let view = |delivery: Delivery| {
         let event_type = types.get(&delivery.event).cloned();
         DeliverySummary::of(&delivery, event_type, None, now)
-    }))
+    };
+    Ok(Page::of(deliveries, window, |delivery| delivery.id, view))
 }
 
 async fn event_types(

@@ -10,8 +10,6 @@ use axum::{
     extract::State,
     http::{HeaderName, StatusCode, header},
 };
-use serde::Deserialize;
-use utoipa::IntoParams;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 pub use self::{
@@ -23,13 +21,13 @@ use super::{
     auth::InProject,
     extract::{Body, Id, Parameters},
     finish::finish,
-    page::{Page, limit, parameter},
+    page::{ListParameters, Page},
     problem::{ApiResult, Code, Problem},
     state::ApiState,
 };
 use crate::{
     domain::{
-        endpoint::{Endpoint, EndpointState},
+        endpoint::EndpointState,
         ids::{EndpointId, ProjectId},
         signature::Secret,
     },
@@ -106,17 +104,6 @@ async fn create(
     Ok((StatusCode::CREATED, headers, Json(view)))
 }
 
-/// Which endpoints to list.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-struct ListParameters {
-    /// How many, from 1 to 250; 50 where it is left out.
-    limit: Option<u32>,
-    /// The `next` of the page before.
-    cursor: Option<String>,
-}
-
 /// List endpoints, the newest first.
 #[utoipa::path(get, path = "/v1/endpoints", tag = "endpoints", params(ListParameters),
     responses((status = 200, description = "A page of endpoints.", body = Page<EndpointView>)))]
@@ -125,11 +112,17 @@ async fn list(
     InProject { project, .. }: InProject,
     Parameters(asked): Parameters<ListParameters>,
 ) -> ApiResult<Json<Page<EndpointView>>> {
-    let limit = limit(asked.limit)?;
-    let before = parameter("cursor", asked.cursor.as_deref())?;
-    let found = state.store.endpoints(project.id, before, limit + 1).await?;
-    let cursor = |endpoint: &Endpoint| endpoint.id.to_string();
-    Ok(Json(Page::of(found, limit, cursor, EndpointView::from)))
+    let window = asked.window()?;
+    let found = state
+        .store
+        .endpoints(project.id, window.before, window.reach());
+    let found = found.await?;
+    Ok(Json(Page::of(
+        found,
+        &window,
+        |endpoint| endpoint.id,
+        EndpointView::from,
+    )))
 }
 
 /// Get an endpoint.

@@ -4,15 +4,13 @@ mod send;
 mod view;
 
 use axum::{Json, extract::State};
-use serde::Deserialize;
-use utoipa::IntoParams;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 pub use self::view::{EventSummary, EventView};
 use super::{
     auth::InProject,
     extract::{Id, Parameters},
-    page::{Page, limit, parameter},
+    page::{Page, list_parameters, parameter},
     problem::{ApiResult, Problem},
     state::ApiState,
 };
@@ -25,22 +23,17 @@ pub fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(get))
 }
 
-/// Which events to list.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-struct ListParameters {
-    /// How many, from 1 to 250; 50 where it is left out.
-    limit: Option<u32>,
-    /// The `next` of the page before.
-    cursor: Option<String>,
-    /// Only events of this type.
-    #[serde(rename = "type")]
-    event_type: Option<String>,
-    /// Only events that their producer gave this id.
-    event_id: Option<String>,
-    /// Only the events that came out of this one, and itself.
-    correlation: Option<String>,
+list_parameters! {
+    /// Which events to list.
+    struct ListParameters {
+        /// Only events of this type.
+        #[serde(rename = "type")]
+        event_type: Option<String>,
+        /// Only events that their producer gave this id.
+        event_id: Option<String>,
+        /// Only the events that came out of this one, and itself.
+        correlation: Option<String>,
+    }
 }
 
 /// List events, the newest first.
@@ -53,18 +46,21 @@ async fn list(
     InProject { project, .. }: InProject,
     Parameters(asked): Parameters<ListParameters>,
 ) -> ApiResult<Json<Page<EventSummary>>> {
-    let limit = limit(asked.limit)?;
+    let window = asked.window()?;
     let filter = EventFilter {
         event_type: parameter("type", asked.event_type.as_deref())?,
         producer_id: asked.event_id,
         correlation: parameter("correlation", asked.correlation.as_deref())?,
-        before: parameter("cursor", asked.cursor.as_deref())?,
+        before: window.before,
     };
-    let records = state.store.events(project.id, &filter, limit + 1).await?;
-    let cursor = |record: &crate::store::events::EventRecord| record.event.id.to_string();
-    Ok(Json(Page::of(records, limit, cursor, |record| {
-        EventSummary::of(&record.event)
-    })))
+    let records = state.store.events(project.id, &filter, window.reach());
+    let events = records.await?.into_iter().map(|record| record.event);
+    Ok(Json(Page::of(
+        events.collect(),
+        &window,
+        |event| event.id,
+        |event| EventSummary::of(&event),
+    )))
 }
 
 /// Get an event.

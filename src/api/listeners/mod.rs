@@ -10,8 +10,6 @@ use axum::{
     http::{HeaderName, StatusCode, header},
 };
 use futures_util::future::try_join_all;
-use serde::Deserialize;
-use utoipa::IntoParams;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 pub use self::view::{ListenerView, PlacedListener};
@@ -24,15 +22,12 @@ use super::{
     endpoints::NO_STORE,
     extract::{Body, Id, Parameters},
     finish::finish,
-    page::{Page, limit, parameter},
+    page::{ListParameters, Page},
     problem::{ApiResult, Problem},
     state::ApiState,
 };
 use crate::{
-    domain::{
-        ids::{ListenerId, ProjectId},
-        listener::Listener,
-    },
+    domain::ids::{ListenerId, ProjectId},
     store::listeners::WantedReaction,
 };
 
@@ -80,17 +75,6 @@ async fn create(
     .await
 }
 
-/// Which listeners to list.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-struct ListParameters {
-    /// How many, from 1 to 250; 50 where it is left out.
-    limit: Option<u32>,
-    /// The `next` of the page before.
-    cursor: Option<String>,
-}
-
 /// List listeners, the newest first.
 #[utoipa::path(get, path = "/v1/listeners", tag = "listeners", params(ListParameters),
     responses((status = 200, description = "A page of listeners.", body = Page<ListenerView>)))]
@@ -99,11 +83,17 @@ async fn list(
     InProject { project, .. }: InProject,
     Parameters(asked): Parameters<ListParameters>,
 ) -> ApiResult<Json<Page<ListenerView>>> {
-    let limit = limit(asked.limit)?;
-    let before = parameter("cursor", asked.cursor.as_deref())?;
-    let found = state.store.listeners(project.id, before, limit + 1).await?;
-    let cursor = |listener: &Listener| listener.id.to_string();
-    Ok(Json(Page::of(found, limit, cursor, ListenerView::from)))
+    let window = asked.window()?;
+    let found = state
+        .store
+        .listeners(project.id, window.before, window.reach());
+    let found = found.await?;
+    Ok(Json(Page::of(
+        found,
+        &window,
+        |listener| listener.id,
+        ListenerView::from,
+    )))
 }
 
 /// Get a listener.

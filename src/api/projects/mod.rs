@@ -8,7 +8,7 @@ use axum::{
     http::StatusCode,
 };
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 pub use self::openings::{OpeningsBody, OpeningsView};
@@ -16,7 +16,7 @@ use super::{
     auth::Operator,
     extract::{Body, Parameters},
     finish::finish,
-    page::{Page, limit, parameter},
+    page::{ListParameters, Page},
     problem::{ApiResult, Problem},
     state::ApiState,
 };
@@ -76,17 +76,6 @@ pub struct ProjectView {
     created_at: Timestamp,
 }
 
-/// Which projects to list.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-struct ListParameters {
-    /// How many, from 1 to 250; 50 where it is left out.
-    limit: Option<u32>,
-    /// The `next` of the page before.
-    cursor: Option<String>,
-}
-
 /// Make a project.
 #[utoipa::path(post, path = "/v1/projects", tag = "administration",
     request_body(content = NewProject, example = json!({
@@ -131,11 +120,10 @@ async fn list(
     _: Operator,
     Parameters(asked): Parameters<ListParameters>,
 ) -> ApiResult<Json<Page<ProjectView>>> {
-    let limit = limit(asked.limit)?;
-    let before = parameter("cursor", asked.cursor.as_deref())?;
-    let projects = state.store.projects(before, limit + 1).await?;
-    let cursor = |project: &Project| project.id.to_string();
-    Ok(Json(Page::of(projects, limit, cursor, ProjectView::of)))
+    let window = asked.window()?;
+    let projects = state.store.projects(window.before, window.reach()).await?;
+    let page = Page::of(projects, &window, |project| project.id, ProjectView::of);
+    Ok(Json(page))
 }
 
 /// Get a project.
