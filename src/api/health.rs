@@ -7,6 +7,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     problem::{ApiResult, Code, Problem},
+    refusals::Unavailable,
     state::ApiState,
 };
 
@@ -39,8 +40,7 @@ async fn alive() -> Json<Health> {
 #[utoipa::path(get, path = "/readyz", tag = "operation", security(()),
     responses(
         (status = 200, description = "It can.", body = Health),
-        (status = 503, description = "It cannot: the detail says why.", body = Problem,
-         content_type = "application/problem+json")))]
+        Unavailable))]
 async fn ready(State(state): State<ApiState>) -> ApiResult<Json<Health>> {
     if state.stopping.is_cancelled() {
         return Err(Problem::new(Code::Unavailable, "the gateway is stopping"));

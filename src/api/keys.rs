@@ -16,6 +16,7 @@ use super::{
     extract::{Body, Id, Parameters},
     page::{ListParameters, Page},
     problem::{ApiResult, Problem},
+    refusals::{BadParameter, Invalid, NotFound},
     state::ApiState,
 };
 use crate::{
@@ -90,8 +91,7 @@ pub struct MadeKey {
     request_body(content = NewKey, example = json!({"name": "CI of the web team"})),
     responses(
         (status = 201, description = "The key.", body = MadeKey),
-        (status = 422, description = "The name or the end cannot be used.", body = Problem,
-         content_type = "application/problem+json")))]
+        Invalid))]
 async fn create(
     State(state): State<ApiState>,
     InProject { project, .. }: InProject,
@@ -119,7 +119,9 @@ async fn create(
 
 /// List the API keys of the project, the newest first, those that were revoked too.
 #[utoipa::path(get, path = "/v1/keys", tag = "administration", params(ListParameters),
-    responses((status = 200, description = "A page of keys.", body = Page<KeyView>)))]
+    responses(
+        (status = 200, description = "A page of keys.", body = Page<KeyView>),
+        BadParameter))]
 async fn list(
     State(state): State<ApiState>,
     InProject { project, .. }: InProject,
@@ -137,8 +139,7 @@ async fn list(
             example = "key_01h455vb4pex5vsknk084sn02q")),
     responses(
         (status = 204, description = "It is revoked."),
-        (status = 404, description = "The project has no such key.", body = Problem,
-         content_type = "application/problem+json")))]
+        NotFound))]
 async fn revoke(
     State(state): State<ApiState>,
     InProject { project, .. }: InProject,

@@ -18,6 +18,7 @@ pub mod openapi;
 pub mod page;
 pub mod problem;
 pub mod projects;
+pub mod refusals;
 pub mod state;
 pub mod stats;
 

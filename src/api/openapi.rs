@@ -8,17 +8,22 @@ use utoipa::{
     },
 };
 
+use super::problem::Problem;
+
 /// What the document says beside the resources.
 #[derive(utoipa::OpenApi)]
-#[openapi(info(
-    title = "Riposte",
-    description = "The outbound reaction gateway of event-driven platforms: services send events, \
+#[openapi(
+    components(schemas(Problem)),
+    info(
+        title = "Riposte",
+        description = "The outbound reaction gateway of event-driven platforms: services send events, \
                    users say what shall happen then, and Riposte delivers it as signed webhooks.\n\n\
                    Every request but those for health takes an API key: `Authorization: Bearer rp_…`. \
                    A project's key implies its project; an operator names it in `Riposte-Project`, \
                    by name or id, and means `default` where the header is left out. Errors are RFC 9457 \
                    `application/problem+json` with a stable `code`.",
-))]
+    )
+)]
 struct Frame;
 
 /// The name of the security scheme.

@@ -21,7 +21,8 @@ use super::{
     deliveries::{self, DeliverySummary},
     extract::{Body, Parameters},
     page::{Page, list_parameters, parameter},
-    problem::{ApiResult, Problem},
+    problem::ApiResult,
+    refusals::{BadParameter, Invalid},
     state::ApiState,
 };
 use crate::{
@@ -95,8 +96,7 @@ pub struct DiscardResult {
 #[utoipa::path(get, path = "/v1/dead-letters", tag = "dead letters", params(ListParameters),
     responses(
         (status = 200, description = "A page of dead letters.", body = Page<DeliverySummary>),
-        (status = 400, description = "A parameter cannot be used.", body = Problem,
-         content_type = "application/problem+json")))]
+        BadParameter))]
 async fn list(
     State(state): State<ApiState>,
     InProject { project, .. }: InProject,
@@ -127,8 +127,7 @@ async fn list(
         ("how many there are" = (value = json!({"all": true, "dry_run": true}))))),
     responses(
         (status = 200, description = "What was done.", body = RedriveResult),
-        (status = 422, description = "It does not say which dead letters are meant.", body = Problem,
-         content_type = "application/problem+json")))]
+        Invalid))]
 async fn redrive(
     State(state): State<ApiState>,
     InProject { project, .. }: InProject,
@@ -151,8 +150,7 @@ async fn redrive(
         ("how many there are" = (value = json!({"all": true, "dry_run": true}))))),
     responses(
         (status = 200, description = "What was done.", body = DiscardResult),
-        (status = 422, description = "It does not say which dead letters are meant.", body = Problem,
-         content_type = "application/problem+json")))]
+        Invalid))]
 async fn discard(
     State(state): State<ApiState>,
     InProject { project, .. }: InProject,

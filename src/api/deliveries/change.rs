@@ -10,6 +10,7 @@ use crate::{
         extract::Id,
         finish::finish,
         problem::{ApiResult, Code, Problem},
+        refusals::{NotFound, WrongState},
         state::ApiState,
     },
     domain::{delivery::DeliveryState, ids::DeliveryId},
@@ -55,17 +56,15 @@ pub enum CancelState {
 ///
 /// One that waits is due now, and goes on with its retry policy. One that was delivered, given up,
 /// called off or skipped begins its retry policy anew, under the same `webhook-id`. What could not
-/// be emitted is emitted with the listener as it is now.
+/// be emitted is emitted with the listener as it is now. Refused, with the reason, where its endpoint
+/// is disabled or deleted, or its event cannot be emitted.
 #[utoipa::path(post, path = "/v1/deliveries/{id}/retry", tag = "deliveries",
     params(("id" = String, Path, description = "The delivery: `dlv_…`",
             example = "dlv_01h455vb4pex5vsknk084sn02q")),
     responses(
         (status = 202, description = "It is due now.", body = RetryResult,
          example = json!({"state": "due"})),
-        (status = 404, description = "The project has no such delivery.", body = Problem,
-         content_type = "application/problem+json"),
-        (status = 409, description = "It cannot be tried: the detail says why.", body = Problem,
-         content_type = "application/problem+json")))]
+        NotFound, WrongState))]
 pub async fn retry(
     State(state): State<ApiState>,
     InProject { project, .. }: InProject,
@@ -114,10 +113,7 @@ pub async fn retry(
          example = json!({"state": "cancelled"})),
         (status = 202, description = "An attempt is under way: if it fails, there will be no other.",
          body = CancelResult, example = json!({"state": "cancelling"})),
-        (status = 404, description = "The project has no such delivery.", body = Problem,
-         content_type = "application/problem+json"),
-        (status = 409, description = "It is not pending.", body = Problem,
-         content_type = "application/problem+json")))]
+        NotFound, WrongState))]
 pub async fn cancel(
     State(state): State<ApiState>,
     InProject { project, .. }: InProject,

@@ -15,7 +15,8 @@ use super::{
     auth::InProject,
     extract::{Id, Parameters},
     page::{Page, Window, list_parameters, parameter},
-    problem::{ApiResult, Problem},
+    problem::ApiResult,
+    refusals::{BadParameter, NotFound},
     state::ApiState,
 };
 use crate::{
@@ -61,8 +62,7 @@ list_parameters! {
 #[utoipa::path(get, path = "/v1/deliveries", tag = "deliveries", params(ListParameters),
     responses(
         (status = 200, description = "A page of deliveries.", body = Page<DeliverySummary>),
-        (status = 400, description = "A parameter cannot be used.", body = Problem,
-         content_type = "application/problem+json")))]
+        BadParameter))]
 async fn list(
     State(state): State<ApiState>,
     InProject { project, .. }: InProject,
@@ -119,8 +119,7 @@ async fn event_types(
             example = "dlv_01h455vb4pex5vsknk084sn02q")),
     responses(
         (status = 200, description = "The delivery.", body = DeliveryView),
-        (status = 404, description = "The project has no such delivery.", body = Problem,
-         content_type = "application/problem+json")))]
+        NotFound))]
 async fn get(
     State(state): State<ApiState>,
     InProject { project, .. }: InProject,

@@ -23,6 +23,7 @@ use super::{
     finish::finish,
     page::{ListParameters, Page},
     problem::{ApiResult, Code, Problem},
+    refusals::{BadParameter, InvalidOrUrlRefused, NotFound, WrongState},
     state::ApiState,
 };
 use crate::{
@@ -80,8 +81,7 @@ impl EndpointWish {
     responses(
         (status = 201, description = "The endpoint.", body = CreatedEndpoint,
          headers(("location" = String, description = "Its path"))),
-        (status = 422, description = "A field cannot be used, or webhooks may not go to the URL.",
-         body = Problem, content_type = "application/problem+json")))]
+        InvalidOrUrlRefused))]
 async fn create(
     State(state): State<ApiState>,
     InProject { project, .. }: InProject,
@@ -106,7 +106,9 @@ async fn create(
 
 /// List endpoints, the newest first.
 #[utoipa::path(get, path = "/v1/endpoints", tag = "endpoints", params(ListParameters),
-    responses((status = 200, description = "A page of endpoints.", body = Page<EndpointView>)))]
+    responses(
+        (status = 200, description = "A page of endpoints.", body = Page<EndpointView>),
+        BadParameter))]
 async fn list(
     State(state): State<ApiState>,
     InProject { project, .. }: InProject,
@@ -130,8 +132,7 @@ async fn list(
     params(("id" = String, Path, description = "The endpoint: `end_…`")),
     responses(
         (status = 200, description = "The endpoint.", body = EndpointView),
-        (status = 404, description = "The project has no such endpoint.", body = Problem,
-         content_type = "application/problem+json")))]
+        NotFound))]
 async fn get(
     State(state): State<ApiState>,
     InProject { project, .. }: InProject,
@@ -152,10 +153,7 @@ async fn get(
     request_body = EndpointDocument,
     responses(
         (status = 200, description = "The endpoint as it is now.", body = ChangedEndpoint),
-        (status = 404, description = "The project has no such endpoint.", body = Problem,
-         content_type = "application/problem+json"),
-        (status = 422, description = "A field cannot be used, or webhooks may not go to the URL.",
-         body = Problem, content_type = "application/problem+json")))]
+        NotFound, InvalidOrUrlRefused))]
 async fn change(
     State(state): State<ApiState>,
     InProject { project, .. }: InProject,
@@ -187,8 +185,7 @@ async fn change(
     params(("id" = String, Path, description = "The endpoint: `end_…`")),
     responses(
         (status = 204, description = "It is deleted."),
-        (status = 404, description = "The project has no such endpoint.", body = Problem,
-         content_type = "application/problem+json")))]
+        NotFound))]
 async fn delete(
     State(state): State<ApiState>,
     InProject { project, .. }: InProject,
@@ -206,15 +203,12 @@ async fn delete(
 /// Send a test.
 ///
 /// Delivers an event of the type `riposte.endpoint.test` to the endpoint, past all listeners. It
-/// is tried once; while the endpoint is paused it waits.
+/// is tried once; while the endpoint is paused it waits. One that is disabled takes none.
 #[utoipa::path(post, path = "/v1/endpoints/{id}/test", tag = "endpoints",
     params(("id" = String, Path, description = "The endpoint: `end_…`")),
     responses(
         (status = 202, description = "The test is on its way.", body = TestView),
-        (status = 404, description = "The project has no such endpoint.", body = Problem,
-         content_type = "application/problem+json"),
-        (status = 409, description = "The endpoint is disabled.", body = Problem,
-         content_type = "application/problem+json")))]
+        NotFound, WrongState))]
 async fn test(
     State(state): State<ApiState>,
     InProject { project, .. }: InProject,

@@ -14,6 +14,7 @@ use crate::{
         extract::{Id, RawBody, read},
         finish::finish,
         problem::{ApiResult, Problem},
+        refusals::{Invalid, NotFound, WrongState},
         state::ApiState,
     },
     domain::{duration::HumanDuration, ids::EndpointId, signature::Secret},
@@ -37,8 +38,7 @@ type Secrets = ([(HeaderName, &'static str); 1], Json<SecretsView>);
     params(("id" = String, Path, description = "The endpoint: `end_…`")),
     responses(
         (status = 200, description = "The secrets that sign.", body = SecretsView),
-        (status = 404, description = "The project has no such endpoint.", body = Problem,
-         content_type = "application/problem+json")))]
+        NotFound))]
 async fn get(
     State(state): State<ApiState>,
     InProject { project, .. }: InProject,
@@ -70,12 +70,7 @@ struct Rotation {
     request_body = Option<Rotation>,
     responses(
         (status = 200, description = "The new secret, and when the old ones end.", body = SecretsView),
-        (status = 404, description = "The project has no such endpoint.", body = Problem,
-         content_type = "application/problem+json"),
-        (status = 409, description = "As many secrets as may be are signing.", body = Problem,
-         content_type = "application/problem+json"),
-        (status = 422, description = "The secret or the grace cannot be used.", body = Problem,
-         content_type = "application/problem+json")))]
+        NotFound, WrongState, Invalid))]
 async fn rotate(
     State(state): State<ApiState>,
     InProject { project, .. }: InProject,

@@ -11,7 +11,8 @@ use super::{
     auth::InProject,
     extract::{Id, Parameters},
     page::{Page, list_parameters, parameter},
-    problem::{ApiResult, Problem},
+    problem::ApiResult,
+    refusals::{BadParameter, NotFound},
     state::ApiState,
 };
 use crate::{domain::ids::EventId, store::events::EventFilter};
@@ -40,7 +41,9 @@ list_parameters! {
 ///
 /// Their data is left out; get one to see it.
 #[utoipa::path(get, path = "/v1/events", tag = "events", params(ListParameters),
-    responses((status = 200, description = "A page of events.", body = Page<EventSummary>)))]
+    responses(
+        (status = 200, description = "A page of events.", body = Page<EventSummary>),
+        BadParameter))]
 async fn list(
     State(state): State<ApiState>,
     InProject { project, .. }: InProject,
@@ -68,8 +71,7 @@ async fn list(
     params(("id" = String, Path, description = "The event: `evt_…`")),
     responses(
         (status = 200, description = "The event.", body = EventView),
-        (status = 404, description = "The project has no such event.", body = Problem,
-         content_type = "application/problem+json")))]
+        NotFound))]
 async fn get(
     State(state): State<ApiState>,
     InProject { project, .. }: InProject,

@@ -13,6 +13,7 @@ use crate::{
         auth::InProject,
         extract::RawBody,
         problem::{ApiResult, Code, Problem},
+        refusals::EventRefused,
         state::ApiState,
     },
     domain::{cloudevents, ids::EventId},
@@ -53,7 +54,7 @@ pub enum SendStatus {
 /// Takes CloudEvents 1.0 in binary, structured and batch mode, and plain JSON
 /// (`{"type": …, "data": …}`, or a list of these). The answer comes after the events and all that
 /// they trigger are durable. A batch is taken whole or refused whole as far as its form is
-/// concerned; each event then has its own result.
+/// concerned; each event then has its own result. What is malformed or too large stores nothing.
 #[utoipa::path(post, path = "/v1/events", tag = "events",
     request_body(content(
         (serde_json::Value = "application/json"),
@@ -62,18 +63,7 @@ pub enum SendStatus {
         description = "An event, or several"),
     responses(
         (status = 202, description = "The events are durable.", body = SendResults),
-        (status = 400, description = "An event is not well-formed; nothing was stored.", body = Problem,
-         content_type = "application/problem+json"),
-        (status = 409, description = "The one event that was sent has the source and id of another.",
-         body = Problem, content_type = "application/problem+json"),
-        (status = 413, description = "The body or an event is too large; nothing was stored.",
-         body = Problem, content_type = "application/problem+json"),
-        (status = 415, description = "The content type is not one of these.", body = Problem,
-         content_type = "application/problem+json"),
-        (status = 429, description = "The project sends more than its share.", body = Problem,
-         content_type = "application/problem+json"),
-        (status = 503, description = "The gateway cannot take events now.", body = Problem,
-         content_type = "application/problem+json")))]
+        EventRefused))]
 pub async fn send(
     State(state): State<ApiState>,
     InProject { project, .. }: InProject,

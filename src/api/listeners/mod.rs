@@ -23,7 +23,8 @@ use super::{
     extract::{Body, Id, Parameters},
     finish::finish,
     page::{ListParameters, Page},
-    problem::{ApiResult, Problem},
+    problem::ApiResult,
+    refusals::{BadParameter, InvalidOrUrlRefused, NotFound},
     state::ApiState,
 };
 use crate::{
@@ -47,8 +48,7 @@ pub fn routes() -> OpenApiRouter<ApiState> {
     responses(
         (status = 201, description = "The listener.", body = PlacedListener,
          headers(("location" = String, description = "Its path"))),
-        (status = 422, description = "A field cannot be used, or webhooks may not go to a URL.",
-         body = Problem, content_type = "application/problem+json")))]
+        InvalidOrUrlRefused))]
 async fn create(
     State(state): State<ApiState>,
     InProject { project, .. }: InProject,
@@ -77,7 +77,9 @@ async fn create(
 
 /// List listeners, the newest first.
 #[utoipa::path(get, path = "/v1/listeners", tag = "listeners", params(ListParameters),
-    responses((status = 200, description = "A page of listeners.", body = Page<ListenerView>)))]
+    responses(
+        (status = 200, description = "A page of listeners.", body = Page<ListenerView>),
+        BadParameter))]
 async fn list(
     State(state): State<ApiState>,
     InProject { project, .. }: InProject,
@@ -101,8 +103,7 @@ async fn list(
     params(("id" = String, Path, description = "The listener: `lis_…`")),
     responses(
         (status = 200, description = "The listener.", body = ListenerView),
-        (status = 404, description = "The project has no such listener.", body = Problem,
-         content_type = "application/problem+json")))]
+        NotFound))]
 async fn get(
     State(state): State<ApiState>,
     InProject { project, .. }: InProject,
@@ -122,10 +123,7 @@ async fn get(
     request_body = ListenerDocument,
     responses(
         (status = 200, description = "The listener as it is now.", body = PlacedListener),
-        (status = 404, description = "The project has no such listener.", body = Problem,
-         content_type = "application/problem+json"),
-        (status = 422, description = "A field cannot be used, or webhooks may not go to a URL.",
-         body = Problem, content_type = "application/problem+json")))]
+        NotFound, InvalidOrUrlRefused))]
 async fn change(
     State(state): State<ApiState>,
     InProject { project, .. }: InProject,
@@ -155,8 +153,7 @@ async fn change(
     params(("id" = String, Path, description = "The listener: `lis_…`")),
     responses(
         (status = 204, description = "It is deleted."),
-        (status = 404, description = "The project has no such listener.", body = Problem,
-         content_type = "application/problem+json")))]
+        NotFound))]
 async fn delete(
     State(state): State<ApiState>,
     InProject { project, .. }: InProject,

@@ -18,6 +18,7 @@ use super::{
     finish::finish,
     page::{ListParameters, Page},
     problem::{ApiResult, Problem},
+    refusals::{AlreadyExists, BadParameter, Forbidden, Invalid, NotFound},
     state::ApiState,
 };
 use crate::{
@@ -83,12 +84,7 @@ pub struct ProjectView {
         "openings": {"allow_networks": ["10.1.0.0/16"], "allow_hosts": ["*.internal"]}})),
     responses(
         (status = 201, description = "The project.", body = ProjectView),
-        (status = 403, description = "The key is no operator's.", body = Problem,
-         content_type = "application/problem+json"),
-        (status = 409, description = "There is a project of this name.", body = Problem,
-         content_type = "application/problem+json"),
-        (status = 422, description = "The name or an opening cannot be used.", body = Problem,
-         content_type = "application/problem+json")))]
+        Forbidden, AlreadyExists, Invalid))]
 async fn create(
     State(state): State<ApiState>,
     _: Operator,
@@ -113,8 +109,7 @@ async fn create(
 #[utoipa::path(get, path = "/v1/projects", tag = "administration", params(ListParameters),
     responses(
         (status = 200, description = "A page of projects.", body = Page<ProjectView>),
-        (status = 403, description = "The key is no operator's.", body = Problem,
-         content_type = "application/problem+json")))]
+        Forbidden, BadParameter))]
 async fn list(
     State(state): State<ApiState>,
     _: Operator,
@@ -131,10 +126,7 @@ async fn list(
     params(("project" = String, Path, description = "The project: its name, or `prj_…`", example = "acme")),
     responses(
         (status = 200, description = "The project.", body = ProjectView),
-        (status = 403, description = "The key is no operator's.", body = Problem,
-         content_type = "application/problem+json"),
-        (status = 404, description = "There is no such project.", body = Problem,
-         content_type = "application/problem+json")))]
+        Forbidden, NotFound))]
 async fn get(
     State(state): State<ApiState>,
     _: Operator,
@@ -152,12 +144,7 @@ async fn get(
     request_body(content = ProjectChange, example = json!({"openings": {"allow_http": true}})),
     responses(
         (status = 200, description = "The project as it is now.", body = ProjectView),
-        (status = 403, description = "The key is no operator's.", body = Problem,
-         content_type = "application/problem+json"),
-        (status = 404, description = "There is no such project.", body = Problem,
-         content_type = "application/problem+json"),
-        (status = 422, description = "An opening cannot be used.", body = Problem,
-         content_type = "application/problem+json")))]
+        Forbidden, NotFound, Invalid))]
 async fn change(
     State(state): State<ApiState>,
     _: Operator,
