@@ -6,6 +6,8 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
+use tokio::sync::{Mutex, MutexGuard};
+
 use super::{
     host::{BadHostPattern, HostPattern},
     policy::{Policy, PolicySource},
@@ -18,6 +20,7 @@ pub struct Policies {
     base: Arc<Policy>,
     extras: HashMap<ProjectId, Policy>,
     own: RwLock<HashMap<ProjectId, Arc<Policy>>>,
+    turns: Mutex<()>,
 }
 
 impl Policies {
@@ -28,9 +31,16 @@ impl Policies {
             .map(|(project, extra)| (*project, Arc::new(base.merge(extra))));
         Self {
             own: RwLock::new(own.collect()),
+            turns: Mutex::new(()),
             base: Arc::new(base),
             extras,
         }
+    }
+
+    /// Waits for a turn, which lasts as long as what is given. Whoever changes what is stored takes
+    /// one until [`set`](Self::set): what was stored last is what holds.
+    pub async fn turn(&self) -> MutexGuard<'_, ()> {
+        self.turns.lock().await
     }
 
     /// Opens for `project` what `openings` names, beside what is open for it anyway; what was

@@ -3,7 +3,7 @@
 use sqlx::sqlite::SqliteRow;
 
 use super::{
-    Store, StoreError, StoreResult,
+    Connection, Store, StoreError, StoreResult,
     columns::{Columns as _, to_json},
 };
 use crate::domain::{
@@ -35,22 +35,27 @@ impl Store {
         Ok(())
     }
 
-    /// Opens addresses for a project, or closes them again.
+    /// Opens addresses for a project, or closes them again: `change` is given what is open, and
+    /// nobody else changes it meanwhile.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`] if there is no such project.
-    pub async fn set_openings(&self, id: ProjectId, openings: &Openings) -> StoreResult<()> {
+    /// What `change` refuses; [`StoreError::NotFound`] if there is no such project.
+    pub async fn change_openings<E: From<StoreError>>(
+        &self,
+        id: ProjectId,
+        change: impl FnOnce(Openings) -> Result<Openings, E>,
+    ) -> Result<Project, E> {
         let mut transaction = self.write().await?;
-        let updated = sqlx::query("UPDATE projects SET openings_json = $2 WHERE id = $1")
+        let before = find(&mut transaction, id).await?;
+        let openings = change(before.openings)?;
+        sqlx::query("UPDATE projects SET openings_json = $2 WHERE id = $1")
             .bind(id.to_string())
-            .bind(to_json(openings)?)
+            .bind(to_json(&openings)?)
             .execute(&mut *transaction)
-            .await?;
-        if updated.rows_affected() == 0 {
-            return Err(StoreError::NotFound("project"));
-        }
-        transaction.commit().await?;
-        Ok(())
+            .await
+            .map_err(StoreError::from)?;
+        transaction.commit().await.map_err(StoreError::from)?;
+        Ok(Project { openings, ..before })
     }
 
     /// The project called `id`.
@@ -59,11 +64,7 @@ impl Store {
     /// [`StoreError::NotFound`] if there is none.
     pub async fn project(&self, id: ProjectId) -> StoreResult<Project> {
         let mut connection = self.read().await?;
-        let row = sqlx::query("SELECT * FROM projects WHERE id = $1")
-            .bind(id.to_string())
-            .fetch_optional(&mut *connection)
-            .await?;
-        project(&row.ok_or(StoreError::NotFound("project"))?)
+        find(&mut connection, id).await
     }
 
     /// The project of this name.
@@ -110,6 +111,14 @@ impl Store {
             .await?;
         rows.iter().map(project).collect()
     }
+}
+
+async fn find(connection: &mut Connection, id: ProjectId) -> StoreResult<Project> {
+    let row = sqlx::query("SELECT * FROM projects WHERE id = $1")
+        .bind(id.to_string())
+        .fetch_optional(connection)
+        .await?;
+    project(&row.ok_or(StoreError::NotFound("project"))?)
 }
 
 fn project(row: &SqliteRow) -> StoreResult<Project> {

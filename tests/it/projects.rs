@@ -155,6 +155,34 @@ async fn a_key_that_is_revoked_or_over_opens_nothing() {
 }
 
 #[tokio::test]
+async fn openings_that_change_at_once_all_hold() {
+    let setup = Setup::new().without("RIPOSTE_DELIVERY__ALLOW_NETWORKS");
+    let setup = setup.without("RIPOSTE_DELIVERY__ALLOW_HTTP");
+    let gateway = setup.start().await;
+    let operator = gateway.api();
+    let networks = json!(["10.1.0.0/16"]);
+    let hosts = json!(["*.internal"]);
+    for round in 0..8 {
+        let name = format!("customer-{round}");
+        let customer = operator.new_project(&name).await;
+        let path = format!("/v1/projects/{name}");
+        let open = |openings: Value| operator.patch(&path, json!({"openings": openings}));
+        let (first, second, third) = tokio::join!(
+            open(json!({"allow_networks": networks})),
+            open(json!({"allow_hosts": hosts})),
+            open(json!({"allow_http": true})),
+        );
+        for answer in [first, second, third] {
+            answer.expect(200);
+        }
+        let all = json!({"allow_networks": networks, "allow_hosts": hosts, "allow_http": true});
+        assert_eq!(operator.get(&path).await.expect(200)["openings"], all);
+        let endpoint = json!({"url": "http://10.1.0.7/"});
+        customer.post("/v1/endpoints", endpoint).await.expect(201);
+    }
+}
+
+#[tokio::test]
 async fn what_an_operator_opens_for_one_project_is_open_for_that_alone() {
     let setup = Setup::new().without("RIPOSTE_DELIVERY__ALLOW_NETWORKS");
     let setup = setup.without("RIPOSTE_DELIVERY__ALLOW_HTTP").retrying("0s");

@@ -151,14 +151,11 @@ async fn change(
     Path(called): Path<String>,
     Body(wanted): Body<ProjectChange>,
 ) -> ApiResult<Json<ProjectView>> {
-    let before = find(&state, &called).await?;
-    let openings = wanted.openings.over(before.openings)?;
-    let project = Project { openings, ..before };
+    let id = find(&state, &called).await?.id;
     let changed = finish(async move {
-        state
-            .store
-            .set_openings(project.id, &project.openings)
-            .await?;
+        let _turn = state.policies.turn().await;
+        let change = |before| wanted.openings.over(before);
+        let project = state.store.change_openings(id, change).await?;
         open(&state, &project)?;
         Ok(project)
     });
