@@ -14,6 +14,7 @@ use crate::{
         api_key::ApiKey,
         ids::{ProjectId, default_project},
         project::{Project, ProjectName},
+        time::Timestamp,
     },
     store::StoreError,
 };
@@ -27,7 +28,22 @@ pub enum Caller {
     /// An operator: everything is open.
     Operator,
     /// A project: what is its own is open.
-    Project(ProjectId),
+    Project {
+        /// The project.
+        id: ProjectId,
+        /// When its key ends, if it does.
+        until: Option<Timestamp>,
+    },
+}
+
+impl Caller {
+    /// When the key ends with which is asked; none if it has no end.
+    pub fn until(self) -> Option<Timestamp> {
+        match self {
+            Self::Operator => None,
+            Self::Project { until, .. } => until,
+        }
+    }
 }
 
 impl FromRequestParts<ApiState> for Caller {
@@ -47,7 +63,9 @@ impl FromRequestParts<ApiState> for Caller {
         if !key.matches(&record.hash) || !record.is_live(state.clock.now()) {
             return Err(refused());
         }
-        Ok(record.project.map_or(Self::Operator, Self::Project))
+        let until = record.expires_at;
+        let own = record.project.map(|id| Self::Project { id, until });
+        Ok(own.unwrap_or(Self::Operator))
     }
 }
 
@@ -61,7 +79,7 @@ impl FromRequestParts<ApiState> for Operator {
     async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> ApiResult<Self> {
         match Caller::from_request_parts(parts, state).await? {
             Caller::Operator => Ok(Self),
-            Caller::Project(_) => Err(Problem::new(
+            Caller::Project { .. } => Err(Problem::new(
                 Code::Forbidden,
                 "this takes an operator's key",
             )),
@@ -86,7 +104,7 @@ impl FromRequestParts<ApiState> for InProject {
         let caller = Caller::from_request_parts(parts, state).await?;
         let named = named_project(&parts.headers)?;
         let project = match (caller, named) {
-            (Caller::Project(own), None) => state.store.project(own).await,
+            (Caller::Project { id, .. }, None) => state.store.project(id).await,
             (Caller::Operator, None) => state.store.project(default_project()).await,
             (_, Some(named)) => named.find(state).await,
         };
@@ -95,7 +113,7 @@ impl FromRequestParts<ApiState> for InProject {
             error => error.into(),
         })?;
         match caller {
-            Caller::Project(own) if own != project.id => Err(Problem::not_found("project")),
+            Caller::Project { id, .. } if id != project.id => Err(Problem::not_found("project")),
             _ => Ok(Self { project, caller }),
         }
     }

@@ -45,7 +45,8 @@ pub struct NewKey {
     /// What it is for: 1 to 100 characters.
     #[schema(example = "CI of the web team")]
     name: String,
-    /// From when on it opens nothing any more; it has no end where this is left out.
+    /// From when on it opens nothing any more. Where this is left out it ends with the key that
+    /// makes it, if that one has an end; it cannot outlive it.
     #[serde(default)]
     #[schema(value_type = Option<String>, format = DateTime, example = "2030-01-01T00:00:00Z")]
     expires_at: Option<Timestamp>,
@@ -94,11 +95,12 @@ pub struct MadeKey {
         Invalid))]
 async fn create(
     State(state): State<ApiState>,
-    InProject { project, .. }: InProject,
+    InProject { project, caller }: InProject,
     Body(wanted): Body<NewKey>,
 ) -> ApiResult<(StatusCode, [(HeaderName, &'static str); 1], Json<MadeKey>)> {
     let now = state.clock.now();
     check(&wanted, now)?;
+    let expires_at = end(wanted.expires_at, caller.until())?;
     let key = ApiKey::generate(state.ids.next(now), &state.chance);
     let record = KeyRecord {
         id: key.id(),
@@ -106,7 +108,7 @@ async fn create(
         name: wanted.name,
         hash: key.hash(),
         created_at: now,
-        expires_at: wanted.expires_at,
+        expires_at,
         revoked_at: None,
     };
     state.store.insert_key(&record).await?;
@@ -164,6 +166,17 @@ fn check(wanted: &NewKey, now: Timestamp) -> ApiResult<()> {
             format!("{end} is past: give a time to come, or leave it out"),
         )),
         _ => Ok(()),
+    }
+}
+
+/// When a key ends that is to end at `asked`, and is made with one that ends at `until`.
+fn end(asked: Option<Timestamp>, until: Option<Timestamp>) -> ApiResult<Option<Timestamp>> {
+    match (asked, until) {
+        (Some(asked), Some(until)) if asked > until => Err(Problem::invalid(
+            "/expires_at",
+            format!("{asked} is after the end of the key that makes it, {until}"),
+        )),
+        (asked, until) => Ok(asked.or(until)),
     }
 }
 

@@ -155,6 +155,35 @@ async fn a_key_that_is_revoked_or_over_opens_nothing() {
 }
 
 #[tokio::test]
+async fn no_key_outlives_the_key_that_makes_it() {
+    let gateway = Gateway::start().await;
+    let customer = gateway.api().new_project("customer").await;
+    let key = |end: Value| json!({"name": "a key", "expires_at": end});
+    let end = json!("2100-01-01T00:00:00.000Z");
+    let bounded = customer
+        .post("/v1/keys", key(end.clone()))
+        .await
+        .expect(201);
+    let bounded = customer.with_key(bounded["key"].as_str().expect("a key"));
+    let later = key(json!("2100-01-01T00:00:01Z"));
+    let refused = bounded.post("/v1/keys", later.clone()).await;
+    let problem = refused.refused(422, "invalid");
+    assert_eq!(problem.pointer(), Some("/expires_at"));
+    for (asked, expected) in [
+        (
+            json!("2099-01-01T00:00:00.000Z"),
+            json!("2099-01-01T00:00:00.000Z"),
+        ),
+        (end.clone(), end.clone()),
+        (Value::Null, end),
+    ] {
+        let made = bounded.post("/v1/keys", key(asked)).await.expect(201);
+        assert_eq!(made["expires_at"], expected);
+    }
+    customer.post("/v1/keys", later).await.expect(201);
+}
+
+#[tokio::test]
 async fn openings_that_change_at_once_all_hold() {
     let setup = Setup::new().without("RIPOSTE_DELIVERY__ALLOW_NETWORKS");
     let setup = setup.without("RIPOSTE_DELIVERY__ALLOW_HTTP");
