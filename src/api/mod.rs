@@ -14,6 +14,7 @@ mod finish;
 pub mod health;
 pub mod keys;
 pub mod listeners;
+pub mod object;
 pub mod openapi;
 pub mod page;
 pub mod problem;

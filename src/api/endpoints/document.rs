@@ -13,6 +13,7 @@ use super::url;
 use crate::{
     api::{
         field::{Field, check_name},
+        object::Object,
         problem::{ApiResult, Problem},
     },
     domain::{
@@ -50,7 +51,7 @@ pub struct EndpointDocument {
     /// How deliveries are tried again; by default as the gateway is configured.
     #[schema(value_type = Option<RetryDocument>)]
     #[serde(default)]
-    retry: Field<RetryDocument>,
+    retry: Field<Object<RetryDocument>>,
     /// How long a request may take, from 100ms to 5m; by default as the gateway is configured.
     #[schema(value_type = Option<String>, example = "15s")]
     #[serde(default)]
@@ -162,7 +163,7 @@ pub fn check_secret(text: String) -> ApiResult<Secret> {
     Secret::parse(&text).map_err(|error| Problem::invalid("/secret", error.to_string()))
 }
 
-fn check_retry(document: RetryDocument) -> ApiResult<RetryPolicy> {
+fn check_retry(Object(document): Object<RetryDocument>) -> ApiResult<RetryPolicy> {
     RetryPolicy::try_from(document).map_err(|error| {
         let detail = format!("{} {}", error.field, error.problem);
         Problem::invalid(format!("/retry/{}", error.field), detail)

@@ -11,6 +11,7 @@ use super::reaction::{ReactionDocument, ReactionWish};
 use crate::{
     api::{
         field::{Field, check_name},
+        object::Object,
         problem::{ApiResult, Problem},
     },
     domain::listener::{ListenerConfig, ListenerState, MAX_REACTIONS},
@@ -42,7 +43,7 @@ pub struct ListenerDocument {
     /// What it triggers: 1 to 32.
     #[schema(value_type = Option<Vec<ReactionDocument>>)]
     #[serde(default)]
-    reactions: Field<Vec<ReactionDocument>>,
+    reactions: Field<Vec<Object<ReactionDocument>>>,
 }
 
 /// What a document asks for, checked but for its URLs and the endpoints that it names.
@@ -115,12 +116,12 @@ fn check_when(when: Box<RawValue>) -> ApiResult<Box<RawValue>> {
     Ok(when)
 }
 
-fn check_reactions(reactions: Vec<ReactionDocument>) -> ApiResult<Vec<ReactionWish>> {
+fn check_reactions(reactions: Vec<Object<ReactionDocument>>) -> ApiResult<Vec<ReactionWish>> {
     if !(1..=MAX_REACTIONS).contains(&reactions.len()) {
         let detail = format!("a listener has from 1 to {MAX_REACTIONS} reactions");
         return Err(Problem::invalid("/reactions", detail));
     }
-    let check = |(index, reaction): (usize, ReactionDocument)| {
+    let check = |(index, Object(reaction)): (usize, Object<ReactionDocument>)| {
         let below = |problem: Problem| problem.below(&format!("/reactions/{index}"));
         reaction.check().map_err(below)
     };

@@ -16,6 +16,7 @@ use super::{
     auth::Operator,
     extract::{Body, Parameters},
     finish::finish,
+    object::Object,
     page::{ListParameters, Page},
     problem::{ApiResult, Problem},
     refusals::{AlreadyExists, BadParameter, Forbidden, Invalid, NotFound},
@@ -46,9 +47,9 @@ pub struct NewProject {
     #[schema(value_type = String, example = "acme")]
     name: ProjectName,
     /// What is opened for it.
-    #[serde(default, deserialize_with = "openings::object")]
+    #[serde(default)]
     #[schema(value_type = OpeningsBody)]
-    openings: OpeningsBody,
+    openings: Object<OpeningsBody>,
 }
 
 /// What is to change about a project.
@@ -56,9 +57,8 @@ pub struct NewProject {
 #[serde(deny_unknown_fields)]
 pub struct ProjectChange {
     /// What is opened for it; a list that is left out stays as it is.
-    #[serde(deserialize_with = "openings::object")]
     #[schema(value_type = OpeningsBody)]
-    openings: OpeningsBody,
+    openings: Object<OpeningsBody>,
 }
 
 /// A project.
@@ -94,7 +94,7 @@ async fn create(
     let project = Project {
         id: state.ids.next(now),
         name: wanted.name,
-        openings: wanted.openings.over(Openings::default())?,
+        openings: wanted.openings.0.over(Openings::default())?,
         created_at: now,
     };
     let made = finish(async move {
@@ -154,7 +154,7 @@ async fn change(
     let id = find(&state, &called).await?.id;
     let changed = finish(async move {
         let _turn = state.policies.turn().await;
-        let change = |before| wanted.openings.over(before);
+        let change = |before| wanted.openings.0.over(before);
         let project = state.store.change_openings(id, change).await?;
         open(&state, &project)?;
         Ok(project)

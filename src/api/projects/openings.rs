@@ -1,12 +1,9 @@
 //! What an operator opens for a project, checked place by place.
 
-use std::{fmt, str::FromStr};
+use std::str::FromStr;
 
 use ipnet::IpNet;
-use serde::{
-    Deserialize, Deserializer, Serialize,
-    de::{MapAccess, Visitor, value::MapAccessDeserializer},
-};
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
@@ -21,7 +18,10 @@ const MAX_OPENINGS: usize = 256;
 
 /// What is to be opened; what is left out stays as it is.
 #[derive(Debug, Default, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(
+    deny_unknown_fields,
+    expecting = r#"an object such as {"allow_http": true}"#
+)]
 pub struct OpeningsBody {
     /// Networks that webhooks may reach though they are not public; at most 256.
     #[serde(default)]
@@ -89,27 +89,6 @@ impl OpeningsView {
     }
 }
 
-/// Reads openings from an object alone: of a list serde would take the values as fields in their
-/// order.
-///
-/// # Errors
-/// What is no object, or not what the fields of one take.
-pub(super) fn object<'de, D: Deserializer<'de>>(deserializer: D) -> Result<OpeningsBody, D::Error> {
-    struct Object;
-    impl<'de> Visitor<'de> for Object {
-        type Value = OpeningsBody;
-
-        fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-            formatter.write_str("an object such as {\"allow_http\": true}")
-        }
-
-        fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<OpeningsBody, A::Error> {
-            OpeningsBody::deserialize(MapAccessDeserializer::new(map))
-        }
-    }
-    deserializer.deserialize_map(Object)
-}
-
 /// Each of the texts of `list` as what it stands for.
 fn each<T>(
     list: &str,
@@ -152,15 +131,6 @@ mod tests {
         let open = second.over(open).expect("openings");
         assert!(open.allow_networks.is_empty() && open.allow_http);
         assert_eq!(open.allow_hosts, ["hooks.internal"]);
-    }
-
-    #[test]
-    fn openings_are_an_object() {
-        let read = |json| object(&mut serde_json::Deserializer::from_str(json));
-        assert!(read("{}").is_ok() && read(r#"{"allow_http": true}"#).is_ok());
-        for json in ["[]", "[[]]", "null", "true", r#"{"allow": []}"#] {
-            assert!(read(json).is_err(), "{json}");
-        }
     }
 
     #[test]

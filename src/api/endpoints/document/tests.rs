@@ -39,6 +39,7 @@ fn what_cannot_be_used_is_refused_at_its_place() {
         (json!({"state": "on"}), "/state"),
         (json!({"format": "xml"}), "/format"),
         (json!({"retry": {}}), "/retry/schedule"),
+        (json!({"retry": [["0s", "5s"]]}), "/retry"),
         (json!({"retry": {"schedule": []}}), "/retry/schedule"),
         (
             json!({"retry": {"schedule": ["0s", "soon"]}}),

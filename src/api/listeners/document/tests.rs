@@ -43,6 +43,10 @@ fn what_cannot_be_used_is_refused_at_its_place() {
         (json!({"reactions": [5]}), "/reactions/0"),
         (json!({"reactions": [{}]}), "/reactions/0"),
         (
+            json!({"reactions": [[null, {"type": "a"}]]}),
+            "/reactions/0",
+        ),
+        (
             json!({"reactions": [emit, {"webhook": {"url": "https://a.example"}, "emit": {"type": "a"}}]}),
             "/reactions/1",
         ),
