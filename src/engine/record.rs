@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use super::{commit, context::Context, directory::Directory, lanes::Lanes};
+use super::{context::Context, directory::Directory, lanes::Lanes};
 use crate::{
     domain::delivery::DeliveryState,
     store::{
@@ -77,11 +77,10 @@ impl Recording {
                 }
             }
             Err(error) => {
-                tracing::error!(%error, "an attempt could not be recorded; it will be repeated");
-                let now = self.context.clock.now();
-                commit::release(&self.context, &self.lanes, jobs.clone()).await;
+                // It stays owned: given back, it would be sent again and again.
                 for job in &jobs {
-                    self.lanes.finished(job, false, Some(now));
+                    tracing::error!(%error, delivery = %job.delivery, "an attempt cannot be recorded; it will be repeated after the next start");
+                    self.lanes.finished(job, false, None);
                 }
             }
         }

@@ -13,7 +13,7 @@ use crate::domain::{
     attempt::Attempt,
     delivery::{CancelReason, DeadReason, DeliveryState},
     endpoint::{EndpointState, StateReason},
-    ids::{DeliveryId, EndpointId, NodeId},
+    ids::{DeliveryId, NodeId},
     retry::Verdict,
     time::Timestamp,
     webhook::Format,
@@ -67,7 +67,7 @@ impl Store {
         write_queue(&mut transaction, &written).await?;
         for outcome in outcomes {
             if let Some(reason) = outcome.disable {
-                disable(&mut transaction, outcome.attempt.endpoint, reason, now).await?;
+                disable(&mut transaction, &outcome.attempt, reason, now).await?;
             }
         }
         transaction.commit().await?;
@@ -122,7 +122,7 @@ fn change(outcome: &Outcome, held: &HashMap<DeliveryId, bool>) -> Option<Change>
     let cancel = *held.get(&attempt.delivery)?;
     let (state, reason, due) = match outcome.verdict {
         Verdict::Delivered => (DeliveryState::Delivered, None, None),
-        Verdict::Retry(_) if cancel => (
+        Verdict::Retry(_) | Verdict::Dead(_) if cancel => (
             DeliveryState::Cancelled,
             Some(CancelReason::Requested.as_str()),
             None,
@@ -189,20 +189,22 @@ async fn write_queue(connection: &mut Connection, changes: &[&Change]) -> StoreR
     Ok(())
 }
 
+/// Disables the endpoint that `attempt` went to, unless it has another URL by now.
 async fn disable(
     connection: &mut Connection,
-    endpoint: EndpointId,
+    attempt: &Attempt,
     reason: StateReason,
     now: Timestamp,
 ) -> StoreResult<()> {
     sqlx::query(
         "UPDATE endpoints SET state = $2, state_reason = $3, state_since = $4, updated_at = $4
-         WHERE id = $1 AND state <> $2",
+         WHERE id = $1 AND state <> $2 AND url = $5",
     )
-    .bind(endpoint.to_string())
+    .bind(attempt.endpoint.to_string())
     .bind(EndpointState::Disabled.as_str())
     .bind(reason.as_str())
     .bind(now.as_millis())
+    .bind(&attempt.url)
     .execute(connection)
     .await?;
     Ok(())

@@ -217,6 +217,7 @@ pub async fn a_delivery_is_called_off_at_once_or_after_its_attempt(world: World)
         world.pending(endpoint, false, NOW).await,
         world.pending(endpoint, true, NOW).await,
     );
+    let last = world.pending(endpoint, true, NOW).await;
     let (failing, succeeding) = (
         world.pending(endpoint, true, NOW).await,
         world.pending(endpoint, true, NOW).await,
@@ -232,9 +233,17 @@ pub async fn a_delivery_is_called_off_at_once_or_after_its_attempt(world: World)
     assert_eq!(cancel(held, true).await, Cancellation::Cancelled);
     assert_eq!(cancel(failing, false).await, Cancellation::Cancelling);
     assert_eq!(cancel(succeeding, false).await, Cancellation::Cancelling);
+    assert_eq!(cancel(last, false).await, Cancellation::Cancelling);
     let outcomes = [
         world.outcome(failing, endpoint, 1, 500, Verdict::Retry(after(60))),
         world.outcome(succeeding, endpoint, 1, 200, Verdict::Delivered),
+        world.outcome(
+            last,
+            endpoint,
+            1,
+            500,
+            Verdict::Dead(DeadReason::AttemptsExhausted),
+        ),
     ];
     world
         .store
@@ -242,6 +251,10 @@ pub async fn a_delivery_is_called_off_at_once_or_after_its_attempt(world: World)
         .await
         .expect("recorded");
     let requested = || Some("requested".to_owned());
+    assert_eq!(
+        state(&world, last).await,
+        (DeliveryState::Cancelled, requested(), 1)
+    );
     assert_eq!(
         state(&world, held).await,
         (DeliveryState::Cancelled, requested(), 0)
@@ -363,6 +376,25 @@ pub async fn what_waits_for_a_closed_endpoint_is_due_at_once(world: World) {
     backlogs.sort();
     let epoch = Timestamp::from_millis(0);
     assert_eq!(backlogs, [(closed, epoch), (open, after(3_600))]);
+}
+
+pub async fn an_endpoint_that_has_moved_is_not_disabled_by_its_old_url(world: World) {
+    let endpoint = world.endpoint().await;
+    let delivery = world.pending(endpoint, true, NOW).await;
+    let gone = Verdict::Dead(DeadReason::Gone);
+    let mut outcome = world.outcome(delivery, endpoint, 1, 410, gone);
+    outcome.disable = Some(StateReason::Gone);
+    outcome.attempt.url = "https://example.com/old".to_owned();
+    let recorded = world.store.record(world.node, &[outcome], NOW).await;
+    assert_eq!(
+        recorded.expect("recorded"),
+        [Recorded::Final(DeliveryState::Dead)]
+    );
+    let found = world.store.endpoint(default_project(), endpoint).await;
+    assert_eq!(
+        found.expect("the endpoint").config.state,
+        EndpointState::Enabled
+    );
 }
 
 pub async fn a_gone_endpoint_is_disabled_with_its_outcome(world: World) {

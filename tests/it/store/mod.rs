@@ -44,6 +44,7 @@ conformance! {
         what_waits_for_a_closed_endpoint_is_settled_in_steps,
         what_waits_for_an_endpoint_that_was_opened_again_is_not_settled,
         what_waits_for_a_closed_endpoint_is_due_at_once,
+        an_endpoint_that_has_moved_is_not_disabled_by_its_old_url,
         a_gone_endpoint_is_disabled_with_its_outcome;
     dead_letters:
         a_page_of_dead_letters_is_redriven_as_far_as_it_can_be,
