@@ -4,6 +4,7 @@
 //! attempt gives its slot back after its outcome is. The engine takes time, chance and the sender
 //! of requests as arguments, so that a simulation can stand in for all three.
 
+mod act;
 mod admission;
 mod commit;
 mod context;
@@ -22,9 +23,10 @@ mod send;
 
 use std::{sync::Arc, time::Duration};
 
+pub use act::Retried;
 pub use admission::Overload;
 pub use context::EngineSettings;
-pub use gateway::{AcceptError, Gateway, Retried, Sent, TEST_EVENT_TYPE};
+pub use gateway::{AcceptError, Gateway, Sent, TEST_EVENT_TYPE};
 pub use redrive::Redriven;
 use tokio::{
     sync::Notify,

@@ -4,10 +4,7 @@ use std::collections::BTreeSet;
 
 use futures_util::future::try_join_all;
 
-use super::{
-    context::Context,
-    gateway::{Gateway, Retried},
-};
+use super::{act::Retried, context::Context, gateway::Gateway};
 use crate::{
     domain::{
         delivery::DeliveryState,

@@ -5,7 +5,7 @@
 use sqlx::{QueryBuilder, Sqlite, sqlite::SqliteRow};
 
 use super::{
-    Connection, Store, StoreResult,
+    Connection, Store, StoreResult, act,
     columns::Columns as _,
     deliveries::{self, SELECT},
     rows::list,
@@ -126,7 +126,7 @@ impl Store {
             .filter(|(_, redrive)| matches!(redrive, Redrive::Due(_)))
             .map(|(id, _)| *id)
             .collect();
-        deliveries::reopen(&mut transaction, &due, now).await?;
+        act::reopen(&mut transaction, &due, now).await?;
         transaction.commit().await?;
         Ok(results)
     }

@@ -1,23 +1,17 @@
 //! Endpoints.
 
+mod row;
 #[cfg(test)]
 mod tests;
 
 use std::time::Duration;
 
-use sqlx::sqlite::SqliteRow;
-use url::Url;
-
-use super::{
-    Connection, Store, StoreError, StoreResult,
-    columns::{Columns as _, to_json, unreadable},
-};
+use super::{Connection, Store, StoreError, StoreResult, columns::to_json};
 use crate::domain::{
-    endpoint::{Endpoint, EndpointConfig, EndpointState, LiveSecret, StateReason},
+    endpoint::{Endpoint, EndpointConfig, LiveSecret, StateReason},
     ids::{EndpointId, ProjectId},
     signature::Secret,
     time::Timestamp,
-    webhook::Headers,
 };
 
 /// An endpoint that is to be made.
@@ -258,51 +252,6 @@ impl Store {
         .await?;
         self.endpoint_of(&row.ok_or(StoreError::NotFound("endpoint"))?)
     }
-
-    fn endpoint_of(&self, row: &SqliteRow) -> StoreResult<Endpoint> {
-        let id = row.parsed("id")?;
-        let url = row.text("url")?;
-        let retry = row.text_opt("retry_json")?;
-        let config = EndpointConfig {
-            name: row.text_opt("name")?,
-            url: Url::parse(&url).map_err(|_| unreadable("url", url))?,
-            state: row.parsed::<EndpointState>("state")?,
-            format: row.parsed("format")?,
-            retry: retry
-                .is_some()
-                .then(|| row.json("retry_json"))
-                .transpose()?,
-            timeout: row.number_opt("timeout_ms")?.map(Duration::from_millis),
-            concurrency: row.number_opt("concurrency")?,
-            headers: self.headers(id, &row.blob("headers")?)?,
-        };
-        Ok(Endpoint {
-            id,
-            project: row.parsed("project_id")?,
-            config,
-            state_reason: row.parsed("state_reason")?,
-            state_since: row.time("state_since")?,
-            created_at: row.time("created_at")?,
-            updated_at: row.time("updated_at")?,
-            deleted_at: row.time_opt("deleted_at")?,
-        })
-    }
-
-    fn sealed_headers(&self, id: EndpointId, headers: &Headers) -> StoreResult<Vec<u8>> {
-        let plain = to_json(&headers.iter().collect::<Vec<_>>())?;
-        self.seal(plain.as_bytes(), &headers_row(id))
-    }
-
-    /// The headers of an endpoint; a deleted one has none.
-    fn headers(&self, id: EndpointId, sealed: &[u8]) -> StoreResult<Headers> {
-        if sealed.is_empty() {
-            return Ok(Headers::default());
-        }
-        let plain = self.unseal(sealed, &headers_row(id))?;
-        let pairs: Vec<(String, String)> =
-            serde_json::from_slice(&plain).map_err(|error| unreadable("headers", error))?;
-        Headers::parse(pairs).map_err(|error| unreadable("headers", error))
-    }
 }
 
 /// Whether `project` has the endpoint `id`.
@@ -319,11 +268,6 @@ pub(super) async fn exists(
     .fetch_optional(connection)
     .await?;
     Ok(found.is_some())
-}
-
-/// What the headers of an endpoint are sealed for.
-fn headers_row(id: EndpointId) -> String {
-    format!("endpoints.headers/{id}")
 }
 
 fn millis(duration: Duration) -> i64 {

@@ -5,6 +5,7 @@
 //! an argument.
 
 pub mod accept;
+pub mod act;
 pub mod api_keys;
 pub mod attempts;
 mod columns;

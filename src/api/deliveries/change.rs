@@ -15,7 +15,7 @@ use crate::{
     },
     domain::{delivery::DeliveryState, ids::DeliveryId},
     engine::Retried,
-    store::deliveries::Cancellation,
+    store::act::Cancellation,
 };
 
 /// What came of a wish to try a delivery again.

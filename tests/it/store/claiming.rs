@@ -10,7 +10,7 @@ use riposte::{
     },
     store::{
         StoreError,
-        deliveries::{Cancellation, Revival},
+        act::{Cancellation, Revival},
         queue::Wish,
         record::Recorded,
     },
