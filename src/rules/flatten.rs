@@ -133,27 +133,12 @@ impl Walk<'_, '_> {
             Peek::Array => self.array(node, inside, depth),
             Peek::Object => self.object(node, inside, depth),
             scalar => {
-                let leaf = self.leaf(scalar)?;
+                let leaf = Leaf::read(&mut self.json, scalar)?;
                 let inside = Arc::clone(inside);
                 self.found.push((node, Found { leaf, inside }));
                 Ok(())
             }
         }
-    }
-
-    fn leaf(&mut self, first: Peek) -> Result<Leaf, Broken> {
-        Ok(match first {
-            Peek::String => Leaf::Text(self.json.known_str()?.into()),
-            Peek::True | Peek::False => Leaf::Bool(self.json.known_bool(first)?),
-            Peek::Null => {
-                self.json.known_null()?;
-                Leaf::Null
-            }
-            number => {
-                let text = str::from_utf8(self.json.known_number_bytes(number)?);
-                Leaf::Number(Number::of_json(text.map_err(|_| Broken)?))
-            }
-        })
     }
 
     fn object(&mut self, node: usize, inside: &Inside, depth: usize) -> Result<(), Broken> {

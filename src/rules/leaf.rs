@@ -2,6 +2,8 @@
 
 use std::{fmt, sync::Arc};
 
+use jiter::{Jiter, JiterResult, Peek};
+
 use super::number::Number;
 
 /// A JSON value that holds no others.
@@ -18,6 +20,26 @@ pub enum Leaf {
 }
 
 impl Leaf {
+    /// Reads the leaf at which `json` stands, and which begins with `first`.
+    ///
+    /// # Errors
+    /// If it is not well-formed.
+    pub(super) fn read(json: &mut Jiter<'_>, first: Peek) -> JiterResult<Self> {
+        Ok(match first {
+            Peek::String => Self::Text(json.known_str()?.into()),
+            Peek::True | Peek::False => Self::Bool(json.known_bool(first)?),
+            Peek::Null => {
+                json.known_null()?;
+                Self::Null
+            }
+            number => {
+                // The digits, signs, points and exponents of a number are ASCII.
+                let text = String::from_utf8_lossy(json.known_number_bytes(number)?);
+                Self::Number(Number::of_json(&text))
+            }
+        })
+    }
+
     /// The string, if it is one.
     pub fn as_text(&self) -> Option<&str> {
         match self {

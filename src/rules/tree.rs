@@ -7,7 +7,6 @@ use jiter::{Jiter, JiterError, Peek};
 
 use super::{
     leaf::Leaf,
-    number::Number,
     pattern::MAX_LEVELS,
     refusal::{Refusal, RefusalCode},
 };
@@ -75,26 +74,11 @@ impl<'j> Reader<'j> {
         let value = match first {
             Peek::Array => self.list().map(Value::List),
             Peek::Object => self.object().map(Value::Object),
-            scalar => self.leaf(scalar).map(Value::Leaf),
+            scalar => Ok(Value::Leaf(Leaf::read(&mut self.json, scalar)?)),
         }?;
         let text = str::from_utf8(self.json.slice_to_current(start));
         let text = text.map_err(|_| Failure::NotUtf8)?;
         Ok(Node { value, text })
-    }
-
-    fn leaf(&mut self, first: Peek) -> Result<Leaf, Failure> {
-        Ok(match first {
-            Peek::String => Leaf::Text(self.json.known_str()?.into()),
-            Peek::True | Peek::False => Leaf::Bool(self.json.known_bool(first)?),
-            Peek::Null => {
-                self.json.known_null()?;
-                Leaf::Null
-            }
-            number => {
-                let text = str::from_utf8(self.json.known_number_bytes(number)?);
-                Leaf::Number(Number::of_json(text.map_err(|_| Failure::NotUtf8)?))
-            }
-        })
     }
 
     fn list(&mut self) -> Result<Vec<Node<'j>>, Failure> {

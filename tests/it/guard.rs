@@ -78,29 +78,27 @@ async fn a_name_that_does_not_resolve_is_taken_with_a_warning_and_judged_at_the_
     assert_eq!(dead["endpoint"], hook.endpoint);
 }
 
+/// Sees that no endpoint can be made for `url`, for `reason`.
+async fn refuses(gateway: &Gateway, url: &str, reason: &str) {
+    let endpoint = json!({"url": url});
+    let answer = gateway.api().post("/v1/endpoints", endpoint).await;
+    let problem = answer.refused(422, "url_refused");
+    assert_eq!(problem.0["errors"][0]["reason"], reason);
+}
+
 #[tokio::test]
 async fn plain_http_needs_an_operator() {
     let setup = Setup::new().without("RIPOSTE_DELIVERY__ALLOW_HTTP");
     let gateway = setup.start().await;
     let receiver = Receiver::start().await;
-    let answer = gateway
-        .api()
-        .post("/v1/endpoints", json!({"url": receiver.url()}))
-        .await;
-    let problem = answer.refused(422, "url_refused");
-    assert_eq!(problem.0["errors"][0]["reason"], "scheme");
+    refuses(&gateway, &receiver.url(), "scheme").await;
 }
 
 #[tokio::test]
 async fn the_gateway_never_calls_itself() {
     let gateway = Gateway::start().await;
     let own = gateway.api().url("/v1/events");
-    let answer = gateway
-        .api()
-        .post("/v1/endpoints", json!({"url": own}))
-        .await;
-    let problem = answer.refused(422, "url_refused");
-    assert_eq!(problem.0["errors"][0]["reason"], "own_socket");
+    refuses(&gateway, &own, "own_socket").await;
 }
 
 #[tokio::test]
@@ -109,12 +107,7 @@ async fn what_is_denied_is_denied_whatever_is_open() {
         .start()
         .await;
     let receiver = Receiver::start().await;
-    let answer = gateway
-        .api()
-        .post("/v1/endpoints", json!({"url": receiver.url()}))
-        .await;
-    let problem = answer.refused(422, "url_refused");
-    assert_eq!(problem.0["errors"][0]["reason"], "denied");
+    refuses(&gateway, &receiver.url(), "denied").await;
 }
 
 #[tokio::test]
