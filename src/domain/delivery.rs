@@ -112,6 +112,8 @@ pub struct Delivery {
     pub cancel_requested: bool,
     /// When it was made.
     pub created_at: Timestamp,
+    /// When its retry policy began: when it was made, or last revived.
+    pub since: Timestamp,
     /// When it last changed.
     pub updated_at: Timestamp,
 }

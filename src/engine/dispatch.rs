@@ -28,7 +28,7 @@ pub(super) async fn run(
 ) {
     loop {
         let ready = lanes.ready.notified();
-        while let Some(Turn { job, endpoint }) = lanes.next() {
+        while let Some(Turn { job, endpoint }) = lanes.next(context.clock.now()) {
             let attempt = send::attempt(context.clone(), recorder.clone(), job, endpoint);
             let abandoned = attempts.abandoned.clone();
             attempts

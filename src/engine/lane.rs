@@ -1,7 +1,7 @@
 //! A lane: what one endpoint has in memory. Each endpoint is a bulkhead of its own.
 
 use std::{
-    collections::{HashSet, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     sync::Arc,
 };
 
@@ -20,8 +20,8 @@ pub(super) struct Lane {
     pub(super) waiting: VecDeque<Job>,
     /// Places promised to deliveries that are being committed.
     pub(super) reserved: usize,
-    /// Deliveries whose attempt has begun and is not recorded.
-    pub(super) in_flight: HashSet<DeliveryId>,
+    /// Deliveries whose attempt has begun and is not recorded, and when it began.
+    pub(super) in_flight: HashMap<DeliveryId, Timestamp>,
     /// When the first of what waits in the store is due; none if nothing is known to wait there.
     pub(super) backlog: Option<Timestamp>,
     /// Whether the store is being asked for jobs.

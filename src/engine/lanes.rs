@@ -5,12 +5,15 @@
 //! a thousand slow endpoints do not slow another. Nothing here waits; two tasks are told when there
 //! is something to do.
 
+mod whereabouts;
+
 use std::{
     collections::{BTreeSet, HashMap, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use tokio::sync::Notify;
+pub use whereabouts::Whereabouts;
 
 use super::{context::EngineSettings, directory::LiveEndpoint, lane::Lane};
 use crate::{
@@ -138,14 +141,14 @@ impl Lanes {
         self.change(endpoint, |state, id| state.lane(id).note_backlog(due));
     }
 
-    /// The job whose turn it is, if one may begin.
+    /// The job whose turn it is, if one may begin: it begins at `now`.
     ///
     /// With it a lane may come to have room for what waits in the store, and nothing else tells the
     /// task that refills lanes.
-    pub(super) fn next(&self) -> Option<Turn> {
+    pub(super) fn next(&self, now: Timestamp) -> Option<Turn> {
         let mut state = self.lock();
         let first_hungry = state.hungry.first().copied();
-        let turn = state.next();
+        let turn = state.next(now);
         let hungrier = state.hungry.first().copied() != first_hungry;
         drop(state);
         if hungrier {
@@ -343,13 +346,13 @@ impl State {
         }
     }
 
-    fn next(&mut self) -> Option<Turn> {
+    fn next(&mut self, now: Timestamp) -> Option<Turn> {
         if self.stopped || self.in_flight >= self.limits.max_in_flight {
             return None;
         }
         for _ in 0..self.ring.len() {
             let id = self.ring.pop_front()?;
-            let taken = self.take_turn(id);
+            let taken = self.take_turn(id, now);
             self.settle(id);
             if taken.is_some() {
                 return taken;
@@ -360,7 +363,7 @@ impl State {
 
     /// Takes a job of lane `id` out. Where slots are scarce, a lane whose last attempt failed has
     /// one of them and no more: it keeps its place in the ring.
-    fn take_turn(&mut self, id: EndpointId) -> Option<Turn> {
+    fn take_turn(&mut self, id: EndpointId, now: Timestamp) -> Option<Turn> {
         let scarce = self.in_flight * 2 >= self.limits.max_in_flight;
         let lane = self.lanes.get_mut(&id)?;
         lane.in_ring = false;
@@ -369,7 +372,7 @@ impl State {
         }
         let endpoint = Arc::clone(lane.endpoint.as_ref()?);
         let job = lane.waiting.pop_front()?;
-        lane.in_flight.insert(job.delivery);
+        lane.in_flight.insert(job.delivery, now);
         self.in_flight += 1;
         Some(Turn { job, endpoint })
     }

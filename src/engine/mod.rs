@@ -27,6 +27,7 @@ pub use act::Retried;
 pub use admission::Overload;
 pub use context::EngineSettings;
 pub use gateway::{AcceptError, Gateway, Sent, TEST_EVENT_TYPE};
+pub use lanes::Whereabouts;
 pub use redrive::Redriven;
 use tokio::{
     sync::Notify,

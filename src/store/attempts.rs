@@ -5,7 +5,7 @@ use std::time::Duration;
 use sqlx::sqlite::SqliteRow;
 
 use super::{
-    Store, StoreResult,
+    Store, StoreError, StoreResult,
     columns::{Columns as _, unreadable},
 };
 use crate::domain::{
@@ -48,6 +48,31 @@ impl Store {
         .fetch_all(&mut *connection)
         .await?;
         rows.iter().rev().map(record).collect()
+    }
+}
+
+impl Store {
+    /// Attempt `number` of a delivery of `project`; the first one is 1.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] if the project has no such attempt.
+    pub async fn attempt(
+        &self,
+        project: ProjectId,
+        delivery: DeliveryId,
+        number: u32,
+    ) -> StoreResult<AttemptRecord> {
+        let mut connection = self.read().await?;
+        let row = sqlx::query(
+            "SELECT * FROM attempts WHERE delivery_id = $1 AND project_id = $2 AND number = $3
+             ORDER BY id DESC LIMIT 1",
+        )
+        .bind(delivery.to_string())
+        .bind(project.to_string())
+        .bind(number)
+        .fetch_optional(&mut *connection)
+        .await?;
+        record(&row.ok_or(StoreError::NotFound("attempt"))?)
     }
 }
 

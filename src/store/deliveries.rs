@@ -137,6 +137,7 @@ pub(super) fn delivery(row: &SqliteRow) -> StoreResult<Delivery> {
         next_attempt_at: row.time_opt("due_at")?,
         cancel_requested: row.number::<i64>("cancel_requested")? == 1,
         created_at: row.time("created_at")?,
+        since: row.time("since")?,
         updated_at: row.time("updated_at")?,
     })
 }

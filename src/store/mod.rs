@@ -8,6 +8,7 @@ pub mod accept;
 pub mod act;
 pub mod api_keys;
 pub mod attempts;
+pub mod circumstances;
 mod columns;
 pub mod dead_letters;
 pub mod deliveries;

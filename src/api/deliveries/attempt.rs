@@ -147,6 +147,12 @@ pub fn views(attempts: Vec<AttemptRecord>, event: Option<&Event>) -> Vec<Attempt
     views
 }
 
+/// The view of one attempt, with its body if its `event` is still kept.
+pub fn view(attempt: AttemptRecord, event: Option<&Event>) -> AttemptView {
+    let body = event.map(|event| BodyView::of(&render(event, attempt.format).body));
+    AttemptView::of(attempt, body)
+}
+
 /// The bodies that an event becomes, as long as they may be shown.
 struct Bodies<'a> {
     event: Option<&'a Event>,
@@ -220,7 +226,8 @@ impl ResponseView {
 }
 
 impl BodyView {
-    fn of(bytes: &[u8]) -> Self {
+    /// The view of `bytes`.
+    pub fn of(bytes: &[u8]) -> Self {
         match std::str::from_utf8(bytes) {
             Ok(text) => Self {
                 encoding: BodyEncoding::Text,

@@ -2,7 +2,11 @@
 
 mod attempt;
 mod change;
+mod circumstances;
+mod curl;
+mod sent;
 mod summary;
+mod timeline;
 mod view;
 
 use std::collections::HashMap;
@@ -10,7 +14,11 @@ use std::collections::HashMap;
 use axum::{Json, extract::State};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-pub use self::view::{DeliverySummary, DeliveryView};
+pub use self::{
+    circumstances::Circumstances,
+    summary::{skip_reason, summary},
+    view::{DeliverySummary, DeliveryView},
+};
 use super::{
     auth::InProject,
     extract::{Id, Parameters},
@@ -21,8 +29,7 @@ use super::{
 };
 use crate::{
     domain::{
-        delivery::{Delivery, Target},
-        endpoint::EndpointState,
+        delivery::Delivery,
         event::Event,
         ids::{DeliveryId, EventId, ProjectId},
     },
@@ -34,6 +41,7 @@ pub fn routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
         .routes(routes!(list))
         .routes(routes!(get))
+        .routes(routes!(sent::get_attempt))
         .routes(routes!(change::retry))
         .routes(routes!(change::cancel))
 }
@@ -92,10 +100,10 @@ pub(super) async fn page(
     let deliveries = state.store.deliveries(project, filter, window.reach());
     let deliveries = deliveries.await?;
     let types = event_types(state, &deliveries).await?;
-    let now = state.clock.now();
+    let circumstances = Circumstances::of(state, &deliveries).await?;
     let view = |delivery: Delivery| {
         let event_type = types.get(&delivery.event).cloned();
-        DeliverySummary::of(&delivery, event_type, None, now)
+        DeliverySummary::of(&delivery, event_type, &circumstances.around(&delivery))
     };
     Ok(Page::of(deliveries, window, |delivery| delivery.id, view))
 }
@@ -125,18 +133,28 @@ async fn get(
     InProject { project, .. }: InProject,
     Id(id): Id<DeliveryId>,
 ) -> ApiResult<Json<DeliveryView>> {
-    let delivery = state.store.delivery(project.id, id).await?;
-    let attempts = state.store.attempts(project.id, id).await?;
-    let event = event(&state, &delivery).await?;
-    let endpoint = endpoint_state(&state, &delivery).await?;
-    let now = state.clock.now();
-    Ok(Json(DeliveryView::of(
+    Ok(Json(view(&state, project.id, id).await?))
+}
+
+/// All that is known of a delivery.
+///
+/// # Errors
+/// If the project has no such delivery.
+pub(super) async fn view(
+    state: &ApiState,
+    project: ProjectId,
+    id: DeliveryId,
+) -> ApiResult<DeliveryView> {
+    let delivery = state.store.delivery(project, id).await?;
+    let attempts = state.store.attempts(project, id).await?;
+    let event = event(state, &delivery).await?;
+    let around = circumstances::around(state, &delivery).await?;
+    Ok(DeliveryView::of(
         &delivery,
         attempts,
         event.as_ref(),
-        endpoint,
-        now,
-    )))
+        &around,
+    ))
 }
 
 /// The event of `delivery`, if it is still kept. It may be another project's: what the platform
@@ -144,21 +162,6 @@ async fn get(
 async fn event(state: &ApiState, delivery: &Delivery) -> StoreResult<Option<Event>> {
     match state.store.any_event(delivery.event).await {
         Ok(record) => Ok(Some(record.event)),
-        Err(StoreError::NotFound(_)) => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
-/// The state of the endpoint of `delivery`; none if it has none, or none any more.
-async fn endpoint_state(
-    state: &ApiState,
-    delivery: &Delivery,
-) -> StoreResult<Option<EndpointState>> {
-    let Target::Webhook(endpoint) = delivery.target else {
-        return Ok(None);
-    };
-    match state.store.endpoint(delivery.project, endpoint).await {
-        Ok(endpoint) => Ok(Some(endpoint.config.state)),
         Err(StoreError::NotFound(_)) => Ok(None),
         Err(error) => Err(error),
     }

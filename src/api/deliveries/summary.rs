@@ -1,49 +1,109 @@
 //! Where a delivery stands, in a plain sentence.
 
-use crate::domain::{
-    delivery::{CancelReason, DeadReason, Delivery, DeliveryState, SkipReason, Target},
-    endpoint::EndpointState,
-    time::Timestamp,
+use super::circumstances::Around;
+use crate::{
+    domain::{
+        attempt::ErrorKind,
+        delivery::{CancelReason, DeadReason, Delivery, DeliveryState, SkipReason, Target},
+        endpoint::EndpointState,
+        time::Timestamp,
+    },
+    engine::Whereabouts,
+    store::circumstances::{LastAttempt, MAX_DUE_BEFORE, Standing},
 };
 
-/// The sentence about `delivery` at `now`; `endpoint` is the state of its endpoint, where that is
-/// known.
-pub fn summary(delivery: &Delivery, endpoint: Option<EndpointState>, now: Timestamp) -> String {
+/// The sentence about `delivery`, as far as what is `around` it lets one tell.
+pub fn summary(delivery: &Delivery, around: &Around) -> String {
     match delivery.state {
-        DeliveryState::Pending => pending(delivery, endpoint, now),
-        DeliveryState::Delivered => delivered(delivery),
+        DeliveryState::Pending => pending(delivery, around),
+        DeliveryState::Delivered => delivered(delivery, around.last.as_ref()),
         DeliveryState::Dead => dead(delivery),
-        DeliveryState::Cancelled => format!("cancelled: {}", cancelled(delivery)),
-        DeliveryState::Skipped => format!("skipped: {}", skipped(delivery)),
+        DeliveryState::Cancelled => cancelled(delivery),
+        DeliveryState::Skipped => format!("skipped: {}", skipped(delivery, around)),
     }
 }
 
-fn pending(delivery: &Delivery, endpoint: Option<EndpointState>, now: Timestamp) -> String {
-    let begin = match delivery.next_attempt_at {
-        _ if delivery.cancel_requested => {
-            "cancelling: if the attempt that is under way fails, there will be no other".to_owned()
+fn pending(delivery: &Delivery, around: &Around) -> String {
+    waiting_for(delivery, around) + &after_attempts(delivery)
+}
+
+/// What a pending delivery waits for.
+fn waiting_for(delivery: &Delivery, around: &Around) -> String {
+    if delivery.cancel_requested {
+        return "cancelling: if the attempt that is under way fails, there will be no other"
+            .to_owned();
+    }
+    if let Some(Whereabouts::InFlight(since)) = around.whereabouts {
+        return format!("in flight since {since}");
+    }
+    if let Some(closed) = closed(around) {
+        return format!("waiting: {closed}");
+    }
+    match delivery.next_attempt_at {
+        Some(due) if due > around.now => format!("next attempt at {due}"),
+        _ => for_a_slot(around),
+    }
+}
+
+/// Why nothing can leave for the endpoint, if nothing can.
+fn closed(around: &Around) -> Option<String> {
+    let endpoint = around.endpoint?;
+    if let Some(deleted) = endpoint.deleted_at {
+        return Some(format!(
+            "the endpoint was deleted at {deleted}, so this is about to be called off"
+        ));
+    }
+    match endpoint.state {
+        EndpointState::Enabled => None,
+        EndpointState::Paused => Some(format!("the endpoint is paused since {}", endpoint.since)),
+        EndpointState::Disabled => Some(format!(
+            "the endpoint is disabled since {}, so this is about to be given up",
+            endpoint.since
+        )),
+    }
+}
+
+/// How long the line is in which it stands.
+fn for_a_slot(around: &Around) -> String {
+    let (before, or_more) = match (around.whereabouts, around.due_before) {
+        (Some(Whereabouts::InMemory(before)), _) => (before, false),
+        (Some(Whereabouts::Elsewhere(in_memory)), Some(due)) => {
+            (in_memory + due as usize, due >= MAX_DUE_BEFORE)
         }
-        _ if endpoint == Some(EndpointState::Paused) => {
-            "waiting: the endpoint is paused".to_owned()
-        }
-        Some(due) if due > now => format!("next attempt at {due}"),
-        _ => "waiting: the next attempt is due".to_owned(),
+        _ => return "waiting: the next attempt is due".to_owned(),
     };
-    begin + &after_attempts(delivery)
+    match (before, or_more) {
+        (0, _) => "waiting for a slot: it is the next one to this endpoint".to_owned(),
+        (1, _) => "waiting for a slot: 1 delivery to this endpoint is due before it".to_owned(),
+        (many, false) => {
+            format!("waiting for a slot: {many} deliveries to this endpoint are due before it")
+        }
+        (many, true) => format!(
+            "waiting for a slot: {many} or more deliveries to this endpoint are due before it"
+        ),
+    }
 }
 
 /// What came before, of one that is pending.
 fn after_attempts(delivery: &Delivery) -> String {
-    match (delivery.attempts, &delivery.detail) {
+    match (delivery.attempts, last_error(delivery)) {
         (0, _) | (_, None) => String::new(),
         (made, Some(error)) => format!("; {}, last error {error}", attempts(made)),
     }
 }
 
-fn delivered(delivery: &Delivery) -> String {
-    match delivery.target {
-        Target::Webhook(_) => format!("delivered: {}", attempts(delivery.attempts)),
-        Target::Emit => "delivered: the event was emitted after all".to_owned(),
+fn delivered(delivery: &Delivery, last: Option<&LastAttempt>) -> String {
+    if delivery.target == Target::Emit {
+        return "delivered: the event was emitted after all".to_owned();
+    }
+    match last {
+        Some(last) => format!(
+            "delivered at the {} attempt, {} after {} ms",
+            ordinal(last.number),
+            last.status.map_or("2xx".to_owned(), |it| it.to_string()),
+            last.duration.as_millis()
+        ),
+        None => format!("delivered: {}", attempts(delivery.attempts)),
     }
 }
 
@@ -58,31 +118,72 @@ fn dead(delivery: &Delivery) -> String {
         Some(DeadReason::EndpointDisabled) => "the endpoint was disabled, ",
         Some(DeadReason::AttemptsExhausted) | None => "",
     };
-    let last = delivery
-        .detail
-        .as_deref()
-        .map_or_else(String::new, |error| format!(", last error {error}"));
+    let last = last_error(delivery);
+    let last = last.map_or_else(String::new, |error| format!(", last error {error}"));
     format!("dead: {why}{}{last}", attempts(delivery.attempts))
 }
 
-fn cancelled(delivery: &Delivery) -> &'static str {
+fn cancelled(delivery: &Delivery) -> String {
+    let at = delivery.updated_at;
     match reason::<CancelReason>(delivery) {
-        Some(CancelReason::Requested) => "a user called it off",
-        Some(CancelReason::EndpointDeleted) => "the endpoint was deleted",
-        Some(CancelReason::Discarded) => "a user discarded it from the dead letters",
-        None => "it is not known why",
+        Some(CancelReason::Requested) => format!("cancelled by request at {at}"),
+        Some(CancelReason::EndpointDeleted) => {
+            format!("cancelled at {at}: the endpoint was deleted")
+        }
+        Some(CancelReason::Discarded) => {
+            format!("cancelled at {at}: it was discarded from the dead letters")
+        }
+        None => format!("cancelled at {at}: it is not known why"),
     }
 }
 
-fn skipped(delivery: &Delivery) -> &'static str {
+fn skipped(delivery: &Delivery, around: &Around) -> String {
     match reason::<SkipReason>(delivery) {
-        Some(SkipReason::EndpointDisabled) => "the endpoint was disabled",
-        Some(SkipReason::EndpointDeleted) => "the endpoint was deleted",
-        Some(SkipReason::LoopSuppressed) => {
-            "the listener had a part in bringing the event about, so it would go round in a loop"
-        }
-        None => "it is not known why",
+        Some(reason) => skip_reason(reason, delivery.created_at, around.endpoint),
+        None => "it is not known why".to_owned(),
     }
+}
+
+/// Why something was skipped at `at`, and since when it would have been, as far as how the
+/// endpoint is now can tell.
+pub fn skip_reason(reason: SkipReason, at: Timestamp, endpoint: Option<Standing>) -> String {
+    match (reason, endpoint) {
+        (SkipReason::EndpointDisabled, Some(now))
+            if now.state == EndpointState::Disabled && now.since <= at =>
+        {
+            format!("the endpoint is disabled since {}", now.since)
+        }
+        (SkipReason::EndpointDisabled, _) => "the endpoint was disabled".to_owned(),
+        (
+            SkipReason::EndpointDeleted,
+            Some(Standing {
+                deleted_at: Some(deleted),
+                ..
+            }),
+        ) => format!("the endpoint was deleted at {deleted}"),
+        (SkipReason::EndpointDeleted, _) => "the endpoint was deleted".to_owned(),
+        (SkipReason::LoopSuppressed, _) => {
+            "the listener had a part in bringing the event about, so it would go round in a loop"
+                .to_owned()
+        }
+    }
+}
+
+/// The last error with what it means.
+fn last_error(delivery: &Delivery) -> Option<String> {
+    let error = delivery.detail.as_deref()?;
+    let kind = error.split(':').next()?.parse::<ErrorKind>();
+    Some(match kind {
+        Ok(kind) => format!("{error} – {}", in_passing(kind.explanation())),
+        Err(_) => error.to_owned(),
+    })
+}
+
+/// A sentence as a part of another.
+fn in_passing(sentence: &str) -> String {
+    let mut rest = sentence.trim_end_matches('.').chars();
+    let first = rest.next().map(|first| first.to_ascii_lowercase());
+    first.into_iter().chain(rest).collect()
 }
 
 /// The reason as the state means it.
@@ -98,127 +199,16 @@ fn attempts(number: u32) -> String {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::{
-        chance::Chance,
-        ids::{Ids, default_project},
+fn ordinal(number: u32) -> String {
+    let ending = match (number % 100, number % 10) {
+        (11..=13, _) => "th",
+        (_, 1) => "st",
+        (_, 2) => "nd",
+        (_, 3) => "rd",
+        _ => "th",
     };
-
-    const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
-
-    fn delivery(state: DeliveryState, reason: &str, attempts: u32) -> Delivery {
-        let ids = Ids::new(Chance::seeded(1));
-        Delivery {
-            id: ids.next(NOW),
-            project: default_project(),
-            event: ids.next(NOW),
-            cause: None,
-            target: Target::Webhook(ids.next(NOW)),
-            state,
-            reason: (!reason.is_empty()).then(|| reason.to_owned()),
-            detail: (attempts > 0).then(|| "status_5xx: answered 500".to_owned()),
-            attempts,
-            next_attempt_at: None,
-            cancel_requested: false,
-            created_at: NOW,
-            updated_at: NOW,
-        }
-    }
-
-    #[test]
-    fn what_has_ended_says_how() {
-        for (state, reason, attempts, sentence) in [
-            (DeliveryState::Delivered, "", 0, "delivered: no attempt"),
-            (
-                DeliveryState::Dead,
-                "attempts_exhausted",
-                10,
-                "dead: 10 attempts, last error status_5xx: answered 500",
-            ),
-            (
-                DeliveryState::Dead,
-                "endpoint_disabled",
-                0,
-                "dead: the endpoint was disabled, no attempt",
-            ),
-            (
-                DeliveryState::Dead,
-                "gone",
-                1,
-                "dead: the receiver is gone, 1 attempt, last error status_5xx: answered 500",
-            ),
-            (
-                DeliveryState::Cancelled,
-                "discarded",
-                2,
-                "cancelled: a user discarded it from the dead letters",
-            ),
-            (
-                DeliveryState::Skipped,
-                "endpoint_disabled",
-                0,
-                "skipped: the endpoint was disabled",
-            ),
-        ] {
-            let delivery = delivery(state, reason, attempts);
-            assert_eq!(summary(&delivery, None, NOW), sentence);
-        }
-    }
-
-    #[test]
-    fn what_is_pending_says_what_it_waits_for() {
-        let mut waiting = delivery(DeliveryState::Pending, "", 0);
-        assert_eq!(
-            summary(&waiting, None, NOW),
-            "waiting: the next attempt is due"
-        );
-        let paused = summary(&waiting, Some(EndpointState::Paused), NOW);
-        assert_eq!(paused, "waiting: the endpoint is paused");
-        waiting = delivery(DeliveryState::Pending, "", 2);
-        waiting.next_attempt_at = Some(Timestamp::from_millis(1_700_000_005_000));
-        assert_eq!(
-            summary(&waiting, Some(EndpointState::Enabled), NOW),
-            "next attempt at 2023-11-14T22:13:25.000Z; 2 attempts, last error status_5xx: answered 500"
-        );
-        waiting.cancel_requested = true;
-        assert!(summary(&waiting, None, NOW).starts_with("cancelling: "));
-    }
-
-    #[test]
-    fn an_event_that_could_not_be_emitted_says_why() {
-        let mut emission = delivery(DeliveryState::Dead, "emit_failed", 0);
-        emission.target = Target::Emit;
-        emission.detail = Some("data.site is absent".to_owned());
-        assert_eq!(
-            summary(&emission, None, NOW),
-            "dead: the event could not be emitted: data.site is absent"
-        );
-        emission.state = DeliveryState::Delivered;
-        emission.reason = None;
-        let sentence = summary(&emission, None, NOW);
-        assert_eq!(sentence, "delivered: the event was emitted after all");
-    }
-
-    #[test]
-    fn every_reason_has_words_of_its_own() {
-        let sentence = |state, reason| summary(&delivery(state, reason, 1), None, NOW);
-        let dead = DeadReason::ALL.iter().map(|reason| reason.as_str());
-        let dead = dead.map(|reason| sentence(DeliveryState::Dead, reason));
-        let skipped = SkipReason::ALL.iter().map(|reason| reason.as_str());
-        let skipped = skipped.map(|reason| sentence(DeliveryState::Skipped, reason));
-        let cancelled = CancelReason::ALL.iter().map(|reason| reason.as_str());
-        let cancelled = cancelled.map(|reason| sentence(DeliveryState::Cancelled, reason));
-        let mut sentences: Vec<_> = dead.chain(skipped).chain(cancelled).collect();
-        let all = sentences.len();
-        sentences.sort();
-        sentences.dedup();
-        assert_eq!(sentences.len(), all, "{sentences:#?}");
-        assert!(
-            !sentences
-                .iter()
-                .any(|sentence| sentence.contains("not known"))
-        );
-    }
+    format!("{number}{ending}")
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,12 +5,13 @@ use utoipa::ToSchema;
 
 use super::{
     attempt::{AttemptView, views},
+    circumstances::Around,
     summary::summary,
+    timeline::{StepView, timeline},
 };
 use crate::{
     domain::{
         delivery::{Cause, Delivery, DeliveryState, Target},
-        endpoint::EndpointState,
         event::Event,
         ids::{DeliveryId, EndpointId, EventId, ListenerId},
         time::Timestamp,
@@ -27,7 +28,9 @@ pub struct DeliverySummary {
     /// Where it stands.
     pub state: DeliveryState,
     /// Where it stands, in a sentence.
-    #[schema(example = "dead: 10 attempts, last error status_5xx: answered 503")]
+    #[schema(
+        example = "dead: 10 attempts, last error status_5xx: answered 503 – the receiver failed (5xx)"
+    )]
     pub summary: String,
     /// Why it stands there: `docs/errors.md` explains each reason. Null where the state says all.
     #[schema(example = "attempts_exhausted")]
@@ -99,19 +102,15 @@ pub struct CauseView {
 pub struct DeliveryView {
     #[serde(flatten)]
     summary: DeliverySummary,
+    /// What happened to it, in that order, and what is to come.
+    timeline: Vec<StepView>,
     /// Its attempts in their order; of very many the last 200.
     attempts: Vec<AttemptView>,
 }
 
 impl DeliverySummary {
-    /// The summary of `delivery` at `now`. `endpoint` is the state of its endpoint, where that is
-    /// known: it makes the sentence more telling.
-    pub fn of(
-        delivery: &Delivery,
-        event_type: Option<String>,
-        endpoint: Option<EndpointState>,
-        now: Timestamp,
-    ) -> Self {
+    /// The summary of `delivery`, with what is known `around` it.
+    pub fn of(delivery: &Delivery, event_type: Option<String>, around: &Around) -> Self {
         let (target, to) = match delivery.target {
             Target::Webhook(endpoint) => (TargetKind::Webhook, Some(endpoint)),
             Target::Emit => (TargetKind::Emit, None),
@@ -119,7 +118,7 @@ impl DeliverySummary {
         Self {
             id: delivery.id,
             state: delivery.state,
-            summary: summary(delivery, endpoint, now),
+            summary: summary(delivery, around),
             reason: delivery.reason.clone(),
             detail: delivery.detail.clone(),
             target,
@@ -154,13 +153,14 @@ impl DeliveryView {
         delivery: &Delivery,
         attempts: Vec<AttemptRecord>,
         event: Option<&Event>,
-        endpoint: Option<EndpointState>,
-        now: Timestamp,
+        around: &Around,
     ) -> Self {
         let event_type = event.map(|event| event.attributes.event_type.to_string());
+        let attempts = views(attempts, event);
         Self {
-            summary: DeliverySummary::of(delivery, event_type, endpoint, now),
-            attempts: views(attempts, event),
+            summary: DeliverySummary::of(delivery, event_type, around),
+            timeline: timeline(delivery, &attempts, event, around),
+            attempts,
         }
     }
 }

@@ -119,7 +119,7 @@ impl World {
     }
 
     fn turns(&self) -> Vec<Job> {
-        std::iter::from_fn(|| self.lanes.next())
+        std::iter::from_fn(|| self.lanes.next(NOW))
             .map(|turn| turn.job)
             .collect()
     }
@@ -187,7 +187,7 @@ fn a_turn_that_makes_room_wakes_whoever_refills_the_lane() {
     let is_told = || world.lanes.hungry.notified().now_or_never().is_some();
     assert!(!is_told(), "a full lane wants nothing");
     let told: Vec<_> = (0..8)
-        .map(|_| world.lanes.next().map(|_| is_told()))
+        .map(|_| world.lanes.next(NOW).map(|_| is_told()))
         .collect();
     let told: Vec<_> = told.into_iter().flatten().collect();
     assert_eq!(
@@ -282,12 +282,12 @@ fn closing_an_endpoint_gives_its_jobs_back_and_opening_it_asks_for_them() {
     for _ in 0..3 {
         world.commit(&endpoint).expect("room");
     }
-    let running = world.lanes.next().expect("a turn").job;
+    let running = world.lanes.next(NOW).expect("a turn").job;
     let paused = world.in_state(&endpoint, EndpointState::Paused);
     assert_eq!(world.update(&paused).len(), 2);
     world.lanes.note_backlog(id, NOW);
     world.lanes.finished(&running, false, Some(NOW));
-    assert!(world.lanes.next().is_none());
+    assert!(world.lanes.next(NOW).is_none());
     assert!(
         world.lanes.wishes(NOW, 10).is_empty(),
         "what waits for a paused endpoint stays"
@@ -325,7 +325,7 @@ fn a_delivery_is_withdrawn_only_before_its_turn() {
         world.commit(&endpoint).expect("room"),
         world.commit(&endpoint).expect("room"),
     );
-    world.lanes.next().expect("a turn");
+    world.lanes.next(NOW).expect("a turn");
     assert!(world.lanes.withdraw(id, first).is_none());
     assert_eq!(
         world.lanes.withdraw(id, second).map(|job| job.delivery),
@@ -364,13 +364,13 @@ fn nothing_begins_after_a_stop_and_nothing_is_kept_of_idle_lanes() {
     let world = World::roomy();
     let endpoint = world.endpoint(1);
     world.commit(&endpoint).expect("room");
-    let job = world.lanes.next().expect("a turn").job;
+    let job = world.lanes.next(NOW).expect("a turn").job;
     world.lanes.finished(&job, true, None);
     assert!(world.lanes.lock().lanes.is_empty());
     assert_eq!(world.lanes.lock().bytes, 0);
 
     world.commit(&endpoint).expect("room");
     world.lanes.stop();
-    assert!(world.lanes.next().is_none());
+    assert!(world.lanes.next(NOW).is_none());
     assert_eq!(world.lanes.clear().len(), 1);
 }
