@@ -83,6 +83,11 @@ impl<I: FromStr<Err: Display>> Window<I> {
 }
 
 impl<I> Window<I> {
+    /// How many entries the page has at most.
+    pub fn limit(&self) -> usize {
+        self.limit as usize
+    }
+
     /// How many entries to ask the store for: one more than the page has tells whether there is a
     /// next one.
     pub fn reach(&self) -> u32 {

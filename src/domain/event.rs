@@ -159,6 +159,8 @@ named! {
         Accepted = "accepted",
         /// It is kept, but no listener was asked: it came out of a loop of reactions.
         LoopSuppressed = "loop_suppressed",
+        /// It tests an endpoint: it was delivered past all listeners.
+        Test = "test",
     }
 }
 

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     domain::{
         draft::EventDraft,
-        event::EventType,
+        event::{EventState, EventType},
         ids::{DeliveryId, EndpointId, EventId, ProjectId},
         project::Project,
     },
@@ -210,7 +210,9 @@ impl Gateway {
         draft.data = crate::domain::event::Data::Json(bytes::Bytes::from_static(
             br#"{"message":"This is a test of your endpoint."}"#,
         ));
-        let event = Arc::new(draft.complete(ids.next(now), project.id, project.name.as_str(), now));
+        let mut event = draft.complete(ids.next(now), project.id, project.name.as_str(), now);
+        event.state = EventState::Test;
+        let event = Arc::new(event);
         self.parts.directory.get(endpoint).await?;
         let delivery = ids.next(now);
         let unit = Unit {

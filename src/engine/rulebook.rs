@@ -8,16 +8,17 @@ use std::{
     },
 };
 
+use serde_json::value::RawValue;
 use tokio::sync::Mutex as AsyncMutex;
 
 use super::context::Context;
 use crate::{
     domain::{
         ids::{ListenerId, ProjectId},
-        listener::{Listener, Reaction},
+        listener::{Listener, ListenerConfig, Reaction},
         template::EmitTemplate,
     },
-    rules::{EventView, Matcher, On, Pattern, Rule},
+    rules::{EventView, Matcher, Rule},
     store::{StoreResult, rules::RuleChanges},
 };
 
@@ -56,14 +57,8 @@ impl ActiveListener {
 
 /// The rule of a stored listener.
 fn compile(listener: &Listener) -> Option<Rule> {
-    let when = listener.config.when.as_ref();
-    Some(Rule {
-        on: On::parse(&listener.config.on).ok()?,
-        when: match when {
-            Some(when) => Some(Pattern::parse(when.get().as_bytes()).ok()?),
-            None => None,
-        },
-    })
+    let ListenerConfig { on, when, .. } = &listener.config;
+    Rule::parse(on, when.as_deref().map(RawValue::get)).ok()
 }
 
 fn active(reaction: &Reaction) -> ActiveReaction {

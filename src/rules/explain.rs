@@ -16,14 +16,46 @@ use super::{
 
 /// Explains why `event` matches `rule` or does not. Its `matched` is what [`Rule::matches`] says.
 pub fn explain(rule: &Rule, event: &EventView<'_>) -> Explanation {
-    let event_type = event.event_type().into_owned();
-    let when = rule.when.as_ref();
-    let when = when.map(|when| when.explain(&Flat::of(event)));
-    Explanation {
-        matched: rule.on.matches(&event_type) && when.as_ref().is_none_or(|when| when.held),
-        on: rule.on.explain(&event_type),
-        event_type,
-        when,
+    Asked::of(event).explain(rule)
+}
+
+/// An event that many rules are asked about: it is flattened once.
+#[derive(Debug)]
+pub struct Asked {
+    event_type: String,
+    flat: Flat,
+}
+
+impl Asked {
+    /// Prepares `event`.
+    pub fn of(event: &EventView<'_>) -> Self {
+        Self {
+            event_type: event.event_type().into_owned(),
+            flat: Flat::of(event),
+        }
+    }
+
+    /// Whether the event's type is one of `on`.
+    pub fn is_on(&self, on: &On) -> bool {
+        on.matches(&self.event_type)
+    }
+
+    /// Whether the event matches `rule`: what [`Rule::matches`] says.
+    pub fn matches(&self, rule: &Rule) -> bool {
+        let content = |when: &Pattern| when.matches(&self.flat);
+        self.is_on(&rule.on) && rule.when.as_ref().is_none_or(content)
+    }
+
+    /// Explains why the event matches `rule` or does not. Its `matched` is what
+    /// [`Rule::matches`] says.
+    pub fn explain(&self, rule: &Rule) -> Explanation {
+        let when = rule.when.as_ref().map(|when| when.explain(&self.flat));
+        Explanation {
+            matched: self.is_on(&rule.on) && when.as_ref().is_none_or(|when| when.held),
+            on: rule.on.explain(&self.event_type),
+            event_type: self.event_type.clone(),
+            when,
+        }
     }
 }
 

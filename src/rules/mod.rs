@@ -32,7 +32,7 @@ mod properties;
 
 pub use choose::{LOOK, MAX_PICKS, MAX_STEPS};
 pub use condition::{Comparison, Condition, Test};
-pub use explain::explain;
+pub use explain::{Asked, explain};
 pub use flatten::{Element, Flat, Found, Inside};
 pub use leaf::Leaf;
 pub use matcher::Matcher;
@@ -57,6 +57,19 @@ pub struct Rule {
 }
 
 impl Rule {
+    /// Reads a rule from its `on` and the JSON text of its `when`.
+    ///
+    /// # Errors
+    /// What is refused first, with its place in the one or the other.
+    pub fn parse(on: &[String], when: Option<&str>) -> Result<Self, Refusal> {
+        Ok(Self {
+            on: On::parse(on)?,
+            when: when
+                .map(|when| Pattern::parse(when.as_bytes()))
+                .transpose()?,
+        })
+    }
+
     /// Whether the event is waited for.
     pub fn matches(&self, event: &EventView<'_>) -> bool {
         let content = |when: &Pattern| when.matches(&Flat::of(event));

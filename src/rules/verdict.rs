@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
 use super::leaf::Leaf;
 
@@ -17,7 +18,7 @@ pub const MAX_FOUND_CHARS: usize = 200;
 pub const MAX_NOTES: usize = 8;
 
 /// Why an event matches a rule, or does not. It stands in the order in which the rule was written.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Explanation {
     /// Whether the event matches.
     pub matched: bool,
@@ -30,7 +31,7 @@ pub struct Explanation {
 }
 
 /// Whether an entry of `on` holds.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct SubjectVerdict {
     /// The entry.
     pub subject: String,
@@ -39,7 +40,7 @@ pub struct SubjectVerdict {
 }
 
 /// What a pattern says.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct WhenVerdict {
     /// Whether it holds.
     pub held: bool,
@@ -52,16 +53,18 @@ pub struct WhenVerdict {
 }
 
 /// What one clause says.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ClauseVerdict {
     /// Where it stands in the pattern: an RFC 6901 pointer.
     pub pointer: String,
     /// The path that it speaks of.
     pub path: String,
     /// Its conditions, as they were written; any of them will do.
+    #[schema(value_type = Vec<serde_json::Value>, example = json!(["production", {"prefix": "live-"}]))]
     pub wanted: Vec<JsonText>,
     /// What stands at that path in the event: at most [`MAX_FOUND`] values, strings and numbers
     /// of more than [`MAX_FOUND_CHARS`] cut, with `…` at the cut.
+    #[schema(value_type = Vec<serde_json::Value>, example = json!(["staging"]))]
     pub found: Vec<JsonText>,
     /// How many more values stand there.
     pub found_more: usize,
@@ -70,7 +73,7 @@ pub struct ClauseVerdict {
 }
 
 /// Whether a `$not` holds.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct NotVerdict {
     /// Where it stands in the pattern: an RFC 6901 pointer.
     pub pointer: String,
@@ -79,7 +82,7 @@ pub struct NotVerdict {
 }
 
 /// Why a pattern does not hold although its clauses do.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Note {
     /// The pointers of the clauses that it speaks of.
     pub clauses: Vec<String>,

@@ -27,6 +27,7 @@ mod skips;
 mod sqlite;
 pub mod stats;
 pub mod unit;
+pub mod verdicts;
 
 use std::sync::Arc;
 

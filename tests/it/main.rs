@@ -21,3 +21,4 @@ mod secrets;
 mod sending;
 mod store;
 mod support;
+mod why;

@@ -35,6 +35,8 @@ impl Operation {
         };
         let (before, rest) = self.path.split_once('{').expect("a parameter");
         let (_, after) = rest.split_once('}').expect("its end");
+        // Of what stands below a thing the first is there.
+        let after = after.replace("{number}", "1");
         format!("{before}{}{after}", ids.of_resource(resource))
     }
 
@@ -85,6 +87,7 @@ impl Ids {
         let hook = api.registers("a.b", &receiver.url()).await;
         let event = api.sends(json!({"type": "a.b"})).await;
         let delivery = api.delivery_of(&event).await;
+        api.delivery_becomes(&delivery, "delivered").await;
         let key = api.post("/v1/keys", json!({"name": "another"})).await;
         let projects = api.list("/v1/projects").await;
         let own = projects.iter().find(|project| project["name"] == "default");

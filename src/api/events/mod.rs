@@ -1,6 +1,7 @@
 //! `/v1/events`: sending events, and looking them up.
 
 mod send;
+mod verdicts;
 mod view;
 
 use axum::{Json, extract::State};
@@ -22,6 +23,7 @@ pub fn routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
         .routes(routes!(send::send, list))
         .routes(routes!(get))
+        .routes(routes!(verdicts::verdicts))
 }
 
 list_parameters! {

@@ -1,0 +1,4 @@
+//! "Why did my webhook not arrive?", asked in every way.
+
+mod deliveries;
+mod verdicts;
