@@ -12,7 +12,7 @@ use super::{
 use crate::{
     domain::{
         api_key::ApiKey,
-        ids::{ProjectId, default_project},
+        ids::{KeyId, ProjectId, default_project},
         project::{Project, ProjectName},
         time::Timestamp,
     },
@@ -31,6 +31,8 @@ pub enum Caller {
     Project {
         /// The project.
         id: ProjectId,
+        /// The key with which it asks.
+        key: KeyId,
         /// When its key ends, if it does.
         until: Option<Timestamp>,
     },
@@ -42,6 +44,14 @@ impl Caller {
         match self {
             Self::Operator => None,
             Self::Project { until, .. } => until,
+        }
+    }
+
+    /// Who asks, as it is written down: the name of a project's key, or `operator`.
+    pub fn signature(self) -> String {
+        match self {
+            Self::Operator => "operator".to_owned(),
+            Self::Project { key, .. } => key.to_string(),
         }
     }
 }
@@ -63,8 +73,8 @@ impl FromRequestParts<ApiState> for Caller {
         if !key.matches(&record.hash) || !record.is_live(state.clock.now()) {
             return Err(refused());
         }
-        let until = record.expires_at;
-        let own = record.project.map(|id| Self::Project { id, until });
+        let (key, until) = (record.id, record.expires_at);
+        let own = record.project.map(|id| Self::Project { id, key, until });
         Ok(own.unwrap_or(Self::Operator))
     }
 }

@@ -12,6 +12,7 @@ pub mod extract;
 pub mod field;
 mod finish;
 pub mod health;
+pub mod jobs;
 pub mod keys;
 pub mod listeners;
 pub mod object;
@@ -80,6 +81,7 @@ fn resources() -> OpenApiRouter<ApiState> {
         .merge(dead_letters::routes())
         .merge(deliveries::routes())
         .merge(health::routes())
+        .merge(jobs::routes())
         .merge(keys::routes())
         .merge(projects::routes())
         .merge(stats::routes())

@@ -73,6 +73,16 @@ pub enum Target {
     Emit,
 }
 
+impl Target {
+    /// Where a webhook goes; none for an event.
+    pub fn endpoint(self) -> Option<EndpointId> {
+        match self {
+            Self::Webhook(endpoint) => Some(endpoint),
+            Self::Emit => None,
+        }
+    }
+}
+
 /// The listener that a delivery is made for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Cause {

@@ -1,6 +1,6 @@
 //! What users do to one delivery: call it off, try it again.
 //!
-//! What is done to many dead letters at once stands in [`redrive`](super::redrive).
+//! What is done to many dead letters at once stands in [`jobs`](super::jobs).
 
 use std::sync::Arc;
 

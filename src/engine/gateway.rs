@@ -1,8 +1,9 @@
 //! The handle by which the API reaches the engine: accept events, say what has changed. What it
-//! does to deliveries stands in [`act`](super::act) and [`redrive`](super::redrive).
+//! does to deliveries stands in [`act`](super::act), long work in [`jobs`](super::jobs).
 
 use std::sync::Arc;
 
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -93,6 +94,8 @@ pub(super) struct Parts {
     pub(super) directory: Arc<Directory>,
     pub(super) lanes: Arc<Lanes>,
     pub(super) committer: Committer,
+    /// Told when there is a new job.
+    pub(super) jobs: Notify,
 }
 
 impl Gateway {

@@ -12,11 +12,12 @@ mod directory;
 mod dispatch;
 mod fanout;
 mod gateway;
+mod jobs;
 mod lane;
 mod lanes;
+mod pace;
 mod plan;
 mod record;
-mod redrive;
 mod refill;
 mod rulebook;
 mod send;
@@ -28,7 +29,6 @@ pub use admission::Overload;
 pub use context::EngineSettings;
 pub use gateway::{AcceptError, Gateway, Sent, TEST_EVENT_TYPE};
 pub use lanes::Whereabouts;
-pub use redrive::Redriven;
 use tokio::{
     sync::Notify,
     task::{JoinHandle, JoinSet},
@@ -37,8 +37,8 @@ use tokio_util::sync::CancellationToken;
 
 use self::{
     admission::Admission, commit::GroupCommit, context::Context, directory::Directory,
-    dispatch::Attempts, fanout::FanoutWorker, gateway::Parts, lanes::Lanes, plan::Planner,
-    record::Recording, refill::Refill, rulebook::Rulebook,
+    dispatch::Attempts, fanout::FanoutWorker, gateway::Parts, jobs::JobRunner, lanes::Lanes,
+    plan::Planner, record::Recording, refill::Refill, rulebook::Rulebook,
 };
 use crate::{
     clock::Clock,
@@ -159,12 +159,16 @@ impl Engine {
             directory,
             lanes: Arc::clone(&lanes),
             committer,
+            jobs: Notify::new(),
         };
+        let gateway = Gateway {
+            parts: Arc::new(parts),
+        };
+        let jobs = JobRunner::new(gateway.clone());
+        workers.spawn(watched(jobs.run(), &failed));
         Self {
             context,
-            gateway: Gateway {
-                parts: Arc::new(parts),
-            },
+            gateway,
             lanes,
             attempts,
             workers,

@@ -1,19 +1,21 @@
-//! Dead letters: looking them up, and what is done to many of them at once.
+//! Dead letters: what is done to many of them at once. Which are meant is found in
+//! [`find`](self::find).
 //!
 //! A step takes a page of them, so that no transaction is long; whoever has more comes again.
 
-use sqlx::{QueryBuilder, Sqlite, sqlite::SqliteRow};
+mod find;
 
+use sqlx::sqlite::SqliteRow;
+
+pub use self::find::{Counted, Found, From};
 use super::{
-    Connection, Store, StoreResult, act,
-    columns::Columns as _,
-    deliveries::{self, SELECT},
-    rows::list,
+    Connection, Store, StoreResult, act, columns::Columns as _, deliveries, jobs::Step, rows::list,
 };
 use crate::domain::{
-    delivery::{CancelReason, Delivery, DeliveryState},
+    delivery::{CancelReason, DeliveryState},
     endpoint::EndpointState,
     ids::{DeliveryId, EndpointId, ProjectId},
+    job::{Outcome, Tally},
     time::Timestamp,
 };
 
@@ -49,74 +51,24 @@ pub enum Discard {
 }
 
 impl Store {
-    /// Up to `limit` dead letters of `project`, the oldest first, from after `after` on.
-    ///
-    /// # Errors
-    /// If the store cannot be read.
-    pub async fn dead_letters(
-        &self,
-        project: ProjectId,
-        endpoint: Option<EndpointId>,
-        after: Option<DeliveryId>,
-        limit: u32,
-    ) -> StoreResult<Vec<Delivery>> {
-        let mut query = QueryBuilder::<Sqlite>::new(SELECT);
-        only_dead(&mut query, project, endpoint, after);
-        query.push(" ORDER BY d.id LIMIT ").push_bind(limit);
-        let mut connection = self.read().await?;
-        let rows = query.build().fetch_all(&mut *connection).await?;
-        rows.iter().map(deliveries::delivery).collect()
-    }
-
-    /// How many dead letters `project` has from after `after` on.
-    ///
-    /// # Errors
-    /// If the store cannot be read.
-    pub async fn count_dead_letters(
-        &self,
-        project: ProjectId,
-        endpoint: Option<EndpointId>,
-        after: Option<DeliveryId>,
-    ) -> StoreResult<u64> {
-        let mut query = QueryBuilder::<Sqlite>::new(
-            "SELECT count(*) AS count FROM deliveries AS d WHERE d.project_id = ",
-        );
-        only_dead(&mut query, project, endpoint, after);
-        let mut connection = self.read().await?;
-        let row = query.build().fetch_one(&mut *connection).await?;
-        row.number("count")
-    }
-
-    /// In which state each of `ids` is, in their order; none for what is no delivery of `project`.
-    ///
-    /// # Errors
-    /// If the store cannot be read.
-    pub async fn standings(
-        &self,
-        project: ProjectId,
-        ids: &[DeliveryId],
-    ) -> StoreResult<Vec<(DeliveryId, Option<DeliveryState>)>> {
-        let mut connection = self.read().await?;
-        let standings = standings(&mut connection, project, ids).await?;
-        Ok(standings
-            .into_iter()
-            .map(|standing| (standing.id, standing.state))
-            .collect())
-    }
-
-    /// Makes those of `ids` due now that are dead letters of `project`, in one transaction, and
-    /// gives what came of each, in their order. At most [`MAX_PAGE`] should be given.
+    /// Makes those of `ids` due now that are dead letters of the step's project, and moves the job,
+    /// in one transaction. Gives what came of each, in their order; none if the step was not to be
+    /// done any more. At most [`MAX_PAGE`] should be given.
     ///
     /// # Errors
     /// If the store cannot be written: nothing is redriven then.
     pub async fn redrive(
         &self,
-        project: ProjectId,
+        step: &Step<'_>,
         ids: &[DeliveryId],
         now: Timestamp,
-    ) -> StoreResult<Vec<(DeliveryId, Redrive)>> {
+    ) -> StoreResult<Option<Vec<(DeliveryId, Redrive)>>> {
         let mut transaction = self.write().await?;
-        let standings = standings(&mut transaction, project, ids).await?;
+        if !step.may_go(&mut transaction).await? {
+            transaction.commit().await?;
+            return Ok(None);
+        }
+        let standings = standings(&mut transaction, step.job.project, ids).await?;
         let results: Vec<_> = standings
             .iter()
             .map(|standing| (standing.id, standing.redrive()))
@@ -127,24 +79,33 @@ impl Store {
             .map(|(id, _)| *id)
             .collect();
         act::reopen(&mut transaction, &due, now).await?;
+        let mut tally = Tally::default();
+        for (id, redrive) in &results {
+            redrive.tell(*id, &mut tally);
+        }
+        step.write(&mut transaction, tally, now).await?;
         transaction.commit().await?;
-        Ok(results)
+        Ok(Some(results))
     }
 
-    /// Cancels those of `ids` that are dead letters of `project`, in one transaction, and gives
-    /// what came of each, in their order. At most [`MAX_PAGE`] should be given. Their last error
-    /// stays with them.
+    /// Cancels those of `ids` that are dead letters of the step's project, and moves the job, in one
+    /// transaction. Gives what came of each, in their order; none if the step was not to be done any
+    /// more. At most [`MAX_PAGE`] should be given. Their last error stays with them.
     ///
     /// # Errors
     /// If the store cannot be written: nothing is discarded then.
     pub async fn discard(
         &self,
-        project: ProjectId,
+        step: &Step<'_>,
         ids: &[DeliveryId],
         now: Timestamp,
-    ) -> StoreResult<Vec<(DeliveryId, Discard)>> {
+    ) -> StoreResult<Option<Vec<(DeliveryId, Discard)>>> {
         let mut transaction = self.write().await?;
-        let standings = standings(&mut transaction, project, ids).await?;
+        if !step.may_go(&mut transaction).await? {
+            transaction.commit().await?;
+            return Ok(None);
+        }
+        let standings = standings(&mut transaction, step.job.project, ids).await?;
         let results: Vec<_> = standings
             .iter()
             .map(|standing| (standing.id, standing.discard()))
@@ -162,8 +123,13 @@ impl Store {
             now,
         )
         .await?;
+        let mut tally = Tally::default();
+        for (id, discard) in &results {
+            discard.tell(*id, &mut tally);
+        }
+        step.write(&mut transaction, tally, now).await?;
         transaction.commit().await?;
-        Ok(results)
+        Ok(Some(results))
     }
 
     /// Notes why an event could still not be emitted when that was tried again.
@@ -188,6 +154,48 @@ impl Store {
         transaction.commit().await?;
         Ok(())
     }
+}
+
+impl Redrive {
+    /// Counts what came of `id`. Events that could not be emitted are counted by whoever emits them.
+    fn tell(self, id: DeliveryId, tally: &mut Tally) {
+        match self {
+            Self::Due(_) => tally.count(Outcome::Redriven),
+            Self::Emission => {}
+            Self::EndpointDisabled => tally.fail(
+                id,
+                Outcome::EndpointDisabled,
+                "its endpoint is disabled: enable the endpoint, then redrive",
+            ),
+            Self::EndpointDeleted => tally.fail(
+                id,
+                Outcome::EndpointDeleted,
+                "its endpoint is deleted: it can only be discarded",
+            ),
+            Self::NotDead(state) => not_dead(id, state, tally),
+            Self::NotFound => not_found(id, tally),
+        }
+    }
+}
+
+impl Discard {
+    /// Counts what came of `id`.
+    fn tell(self, id: DeliveryId, tally: &mut Tally) {
+        match self {
+            Self::Discarded => tally.count(Outcome::Discarded),
+            Self::NotDead(state) => not_dead(id, state, tally),
+            Self::NotFound => not_found(id, tally),
+        }
+    }
+}
+
+fn not_dead(id: DeliveryId, state: DeliveryState, tally: &mut Tally) {
+    let detail = format!("it is {state}, which is no dead letter");
+    tally.fail(id, Outcome::NotDead, detail);
+}
+
+fn not_found(id: DeliveryId, tally: &mut Tally) {
+    tally.fail(id, Outcome::NotFound, "there is no such delivery");
 }
 
 /// Marks the dead letter of an event that is emitted after all. Gives whether it was one.
@@ -272,24 +280,4 @@ fn standing(row: &SqliteRow) -> StoreResult<Standing> {
         endpoint_state: row.parsed_opt("endpoint_state")?,
         is_endpoint_deleted: row.number::<i64>("is_endpoint_deleted")? == 1,
     })
-}
-
-/// Narrows a query for deliveries `d` down; it ends where the project's id is to stand.
-fn only_dead(
-    query: &mut QueryBuilder<Sqlite>,
-    project: ProjectId,
-    endpoint: Option<EndpointId>,
-    after: Option<DeliveryId>,
-) {
-    query
-        .push_bind(project.to_string())
-        .push(" AND d.state = 'dead'");
-    if let Some(endpoint) = endpoint {
-        query
-            .push(" AND d.endpoint_id = ")
-            .push_bind(endpoint.to_string());
-    }
-    if let Some(after) = after {
-        query.push(" AND d.id > ").push_bind(after.to_string());
-    }
 }

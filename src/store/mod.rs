@@ -16,6 +16,7 @@ pub mod endpoints;
 pub mod error;
 pub mod events;
 pub mod fanouts;
+pub mod jobs;
 pub mod listeners;
 pub mod projects;
 pub mod queue;

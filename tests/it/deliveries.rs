@@ -17,13 +17,14 @@ async fn dead_letters_come_home_when_the_receiver_is_well_again() {
     }
     receiver.answers(200);
     let by_endpoint = json!({"endpoint": hook.endpoint});
-    assert_eq!(api.redrives(by_endpoint).await["redriven"], 4);
+    let job = api.redrives(by_endpoint).await;
+    assert_eq!(job["outcomes"], json!({"redriven": 4}), "{job}");
     receiver.expect_requests(8).await;
     for id in &dead {
         let home = api.delivery_becomes(id, "delivered").await;
         assert_eq!(attempts(&home).len(), 2);
     }
-    assert_eq!(api.redrives(json!({"all": true})).await["redriven"], 0);
+    assert_eq!(api.redrives(json!({"all": true})).await["total"], 0);
 }
 
 #[tokio::test]
@@ -117,11 +118,9 @@ async fn a_discarded_dead_letter_is_one_no_more() {
     receiver.answers(500);
     let id = api.delivery_of_new().await;
     api.delivery_becomes(&id, "dead").await;
-    let discarded = api
-        .post("/v1/dead-letters/discard", json!({"all": true}))
-        .await;
-    assert_eq!(discarded.expect(200)["discarded"], 1);
+    let job = api.discards(json!({"all": true})).await;
+    assert_eq!(job["outcomes"], json!({"discarded": 1}), "{job}");
     assert_eq!(api.delivery(&id).await["state"], "cancelled");
-    assert_eq!(api.redrives(json!({"all": true})).await["redriven"], 0);
+    assert_eq!(api.redrives(json!({"all": true})).await["total"], 0);
     receiver.expect_requests(1).await;
 }

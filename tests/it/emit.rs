@@ -112,23 +112,15 @@ async fn a_template_that_fails_is_a_dead_letter_and_the_producer_hears_nothing_o
     assert_eq!(text(&letters[0]["id"]), id);
 
     let all = json!({"all": true});
-    let vain = api
-        .post("/v1/dead-letters/redrive", all.clone())
-        .await
-        .expect(200);
-    assert_eq!(
-        (&vain["redriven"], &vain["failed"][0]["code"]),
-        (&json!(0), &json!("emit_failed"))
-    );
+    let vain = api.redrives(all.clone()).await;
+    assert_eq!(vain["outcomes"], json!({"emit_failed": 1}));
+    assert!(text(&vain["failures"][0]["detail"]).contains("event.data.site"));
     let mended =
         json!({"reactions": [{"emit": {"type": "usage.measured", "data": {"site": "?"}}}]});
     let path = format!("/v1/listeners/{listener}");
     api.patch(&path, mended).await.expect(200);
-    let redriven = api
-        .post("/v1/dead-letters/redrive", all.clone())
-        .await
-        .expect(200);
-    assert_eq!(redriven["redriven"], 1, "{redriven}");
+    let redriven = api.redrives(all.clone()).await;
+    assert_eq!(redriven["outcomes"], json!({"redriven": 1}));
     assert_eq!(api.delivery(&id).await["state"], "delivered");
     assert_eq!(
         receiver.expect_one().await.json()["data"],
@@ -136,8 +128,7 @@ async fn a_template_that_fails_is_a_dead_letter_and_the_producer_hears_nothing_o
     );
     let made = event_of_type(api, "usage.measured").await;
     assert_eq!(made["lineage"]["causation_id"], event);
-    let again = api.post("/v1/dead-letters/redrive", all).await.expect(200);
-    assert_eq!(again["redriven"], 0);
+    assert_eq!(api.redrives(all).await["total"], 0);
     receiver.expect_requests(1).await;
 }
 

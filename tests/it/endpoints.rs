@@ -84,12 +84,12 @@ async fn what_waits_for_an_endpoint_that_is_disabled_is_dead_and_comes_home_by_r
         assert_eq!(dead["reason"], "endpoint_disabled");
     }
     let refused = api.redrives(json!({"all": true})).await;
-    assert_eq!(refused["redriven"], 0, "{refused}");
-    assert_eq!(refused["failed"][0]["code"], "endpoint_disabled");
+    assert_eq!(refused["outcomes"], json!({"endpoint_disabled": 2}));
+    assert_eq!(refused["failures"][0]["code"], "endpoint_disabled");
     assert_eq!(api.list("/v1/dead-letters").await.len(), 2);
     api.sets(&hook.endpoint, "enabled").await;
     let redriven = api.redrives(json!({"all": true})).await;
-    assert_eq!(redriven["redriven"], 2, "{redriven}");
+    assert_eq!(redriven["outcomes"], json!({"redriven": 2}));
     receiver.expect_requests(2).await;
     for id in &waiting {
         api.delivery_becomes(id, "delivered").await;

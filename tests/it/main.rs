@@ -10,6 +10,7 @@ mod endpoints;
 mod fan_out;
 mod guard;
 mod health;
+mod jobs;
 mod listeners;
 mod malformed;
 mod openapi;

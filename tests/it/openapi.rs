@@ -62,13 +62,14 @@ struct Ids(Map<String, Value>);
 
 impl Ids {
     /// Every kind: the resource, what refers to it, and what its ids begin with.
-    const RESOURCES: [(&str, &str, &str); 6] = [
+    const RESOURCES: [(&str, &str, &str); 7] = [
         ("/v1/events", "event", "evt"),
         ("/v1/listeners", "listener", "lis"),
         ("/v1/endpoints", "endpoint", "end"),
         ("/v1/deliveries", "delivery", "dlv"),
         ("/v1/projects", "project", "prj"),
         ("/v1/keys", "key", "key"),
+        ("/v1/jobs", "job", "job"),
     ];
 
     /// What nobody has.
@@ -89,12 +90,14 @@ impl Ids {
         let delivery = api.delivery_of(&event).await;
         api.delivery_becomes(&delivery, "delivered").await;
         let key = api.post("/v1/keys", json!({"name": "another"})).await;
+        let none = json!({"endpoint": hook.endpoint});
+        let job = api.post("/v1/dead-letters/discard", none).await;
         let projects = api.list("/v1/projects").await;
         let own = projects.iter().find(|project| project["name"] == "default");
         let ids = json!({
             "event": event, "listener": hook.listener, "endpoint": hook.endpoint,
             "delivery": delivery, "project": own.expect("it is there")["id"],
-            "key": id_of(&key.expect(201)),
+            "key": id_of(&key.expect(201)), "job": id_of(&job.expect(202)),
         });
         Self(ids.as_object().expect("an object").clone())
     }
@@ -131,7 +134,7 @@ fn body_of(operation: &Operation, ids: &Ids) -> Value {
             json!({"url": "https://1.1.1.1/"})
         }
         ("POST", "/v1/dead-letters/redrive" | "/v1/dead-letters/discard") => {
-            json!({"endpoint": ids.named("endpoint")})
+            json!({"endpoint": ids.named("endpoint"), "dry_run": true})
         }
         ("PATCH", "/v1/projects/{project}") => json!({"openings": {"allow_http": true}}),
         ("POST", "/v1/projects" | "/v1/keys") => json!({"name": "another"}),

@@ -1,32 +1,33 @@
 //! `/v1/dead-letters`: what was given up, and what is done about it.
 
-mod bulk;
+mod dry_run;
 mod selection;
 
-use axum::{Json, extract::State};
-use serde::Serialize;
-use utoipa::ToSchema;
+use axum::{
+    Json,
+    extract::State,
+    http::StatusCode,
+    response::{IntoResponse as _, Response},
+};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use self::{
-    bulk::{Action, Worked, work},
-    selection::Selection,
-};
+use self::selection::Asked;
 pub use self::{
-    bulk::{FailureCode, NotDone},
+    dry_run::{DryRun, SampleView},
     selection::SelectionBody,
 };
 use super::{
     auth::InProject,
     deliveries::{self, DeliverySummary},
     extract::{Body, Parameters},
+    jobs::JobView,
     page::{Page, list_parameters, parameter},
-    problem::ApiResult,
+    problem::{ApiResult, Problem},
     refusals::{BadParameter, Invalid},
     state::ApiState,
 };
 use crate::{
-    domain::{delivery::DeliveryState, ids::DeliveryId},
+    domain::{dead_letter::Selection, delivery::DeliveryState, job::Task},
     store::deliveries::DeliveryFilter,
 };
 
@@ -48,46 +49,6 @@ list_parameters! {
         #[param(example = "lis_01h455vb4pex5vsknk084sn02q")]
         listener: Option<String>,
     }
-}
-
-/// What a redrive has done.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct RedriveResult {
-    /// How many dead letters were meant: what is redriven, failed and remains.
-    #[schema(example = 12)]
-    matched: u64,
-    /// How many are due now; an event that could not be emitted is emitted.
-    #[schema(example = 11)]
-    redriven: u64,
-    /// Those that stay as they are, and why.
-    failed: Vec<NotDone>,
-    /// How many were not looked at, because a request takes at most 10,000.
-    #[schema(example = 0)]
-    remaining: u64,
-    /// The `cursor` to go on with where some remain; null otherwise, and where they were only
-    /// counted.
-    #[schema(value_type = Option<String>)]
-    next: Option<DeliveryId>,
-}
-
-/// What a discard has done.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct DiscardResult {
-    /// How many dead letters were meant: what is discarded and remains.
-    #[schema(example = 12)]
-    matched: u64,
-    /// How many are cancelled now, with the reason `discarded`.
-    #[schema(example = 12)]
-    discarded: u64,
-    /// Those that stay as they are, and why.
-    failed: Vec<NotDone>,
-    /// How many were not looked at, because a request takes at most 10,000.
-    #[schema(example = 0)]
-    remaining: u64,
-    /// The `cursor` to go on with where some remain; null otherwise, and where they were only
-    /// counted.
-    #[schema(value_type = Option<String>)]
-    next: Option<DeliveryId>,
 }
 
 /// List dead letters, the newest first.
@@ -116,71 +77,81 @@ async fn list(
 
 /// Let dead letters go on their way again.
 ///
-/// Those that are named, those of an endpoint, or all of them: each begins its retry policy anew,
-/// under the same `webhook-id`; an event that could not be emitted is emitted with its listener as
-/// it is now. A dead letter whose endpoint is disabled or deleted stays dead. A request takes at
-/// most 10,000, the oldest first; where more remain, ask again with `cursor`. Asking twice is safe.
+/// Those that are named, those that have something in common, or all of them: a job makes each due
+/// now, and it begins its retry policy anew, under the same `webhook-id`; an event that could not be
+/// emitted is emitted with its listener as it is now. A dead letter whose endpoint is disabled or
+/// deleted stays dead. The job touches what is dead now, and nothing that dies later; asking twice is
+/// safe. With `rate` receivers that have just come back are not run over. `dry_run` counts.
 #[utoipa::path(post, path = "/v1/dead-letters/redrive", tag = "dead letters",
     request_body(content = SelectionBody, examples(
         ("those that are named" = (value = json!({"ids": ["dlv_01h455vb4pex5vsknk084sn02q"]}))),
-        ("those of an endpoint" = (value = json!({"endpoint": "end_01h455vb4pex5vsknk084sn02q"}))),
+        ("those of an endpoint, 50 a second" = (value = json!({"endpoint": "end_01h455vb4pex5vsknk084sn02q", "rate": 50}))),
+        ("those of a cause" = (value = json!({"reason": "attempts_exhausted", "error_kind": "connect_refused"}))),
         ("how many there are" = (value = json!({"all": true, "dry_run": true}))))),
     responses(
-        (status = 200, description = "What was done.", body = RedriveResult),
+        (status = 202, description = "The job that does it.", body = JobView),
+        (status = 200, description = "With `dry_run`: to how many it would be done.", body = DryRun),
         Invalid))]
 async fn redrive(
     State(state): State<ApiState>,
-    InProject { project, .. }: InProject,
+    caller: InProject,
     Body(body): Body<SelectionBody>,
-) -> ApiResult<Json<RedriveResult>> {
-    let selection = Selection::try_from(body)?;
-    let worked = work(&state, project.id, Action::Redrive, selection).await?;
-    Ok(Json(worked.into()))
+) -> ApiResult<Response> {
+    let asked = Asked::try_from(body)?;
+    let rate = asked.rate;
+    work(&state, caller, asked, |selection| Task::Redrive {
+        selection,
+        rate,
+    })
+    .await
 }
 
 /// Discard dead letters.
 ///
-/// Those that are named, those of an endpoint, or all of them: each is `cancelled` with the reason
-/// `discarded`, and keeps its attempts and last error. A request takes at most 10,000, the oldest
-/// first; where more remain, ask again.
+/// Those that are named, those that have something in common, or all of them: a job makes each
+/// `cancelled` with the reason `discarded`; it keeps its attempts and last error. The job touches what
+/// is dead now, and nothing that dies later. `dry_run` counts.
 #[utoipa::path(post, path = "/v1/dead-letters/discard", tag = "dead letters",
     request_body(content = SelectionBody, examples(
         ("those that are named" = (value = json!({"ids": ["dlv_01h455vb4pex5vsknk084sn02q"]}))),
         ("those of an endpoint" = (value = json!({"endpoint": "end_01h455vb4pex5vsknk084sn02q"}))),
         ("how many there are" = (value = json!({"all": true, "dry_run": true}))))),
     responses(
-        (status = 200, description = "What was done.", body = DiscardResult),
+        (status = 202, description = "The job that does it.", body = JobView),
+        (status = 200, description = "With `dry_run`: to how many it would be done.", body = DryRun),
         Invalid))]
 async fn discard(
     State(state): State<ApiState>,
-    InProject { project, .. }: InProject,
+    caller: InProject,
     Body(body): Body<SelectionBody>,
-) -> ApiResult<Json<DiscardResult>> {
-    let selection = Selection::try_from(body)?;
-    let worked = work(&state, project.id, Action::Discard, selection).await?;
-    Ok(Json(worked.into()))
+) -> ApiResult<Response> {
+    let asked = Asked::try_from(body)?;
+    if asked.rate.is_some() {
+        return Err(Problem::invalid(
+            "/rate",
+            "a discard has no rate: leave it out",
+        ));
+    }
+    work(&state, caller, asked, |selection| Task::Discard {
+        selection,
+    })
+    .await
 }
 
-impl From<Worked> for RedriveResult {
-    fn from(worked: Worked) -> Self {
-        Self {
-            matched: worked.matched(),
-            redriven: worked.done,
-            remaining: worked.remaining,
-            next: worked.next,
-            failed: worked.failed,
-        }
+/// Starts the job that does `task` to what is asked for, or counts that.
+async fn work(
+    state: &ApiState,
+    InProject { project, caller }: InProject,
+    asked: Asked,
+    task: impl FnOnce(Selection) -> Task,
+) -> ApiResult<Response> {
+    if asked.dry_run {
+        let run = dry_run::count(state, project.id, &asked.selection).await?;
+        return Ok(Json(run).into_response());
     }
-}
-
-impl From<Worked> for DiscardResult {
-    fn from(worked: Worked) -> Self {
-        Self {
-            matched: worked.matched(),
-            discarded: worked.done,
-            remaining: worked.remaining,
-            next: worked.next,
-            failed: worked.failed,
-        }
-    }
+    let task = task(asked.selection);
+    let job = state
+        .gateway
+        .start_job(project.id, task, caller.signature());
+    Ok((StatusCode::ACCEPTED, Json(JobView::of(job.await?))).into_response())
 }

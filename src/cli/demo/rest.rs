@@ -11,7 +11,12 @@ use super::{DemoError, cast::PLATFORM};
 use crate::{
     cli::client::{Answer, Gateway},
     config::SecretText,
-    domain::{delivery::DeliveryState, event::EventState, signature::Secret},
+    domain::{
+        delivery::DeliveryState,
+        event::EventState,
+        job::{JobState, Outcome},
+        signature::Secret,
+    },
 };
 
 /// The largest page that the gateway gives.
@@ -79,8 +84,10 @@ struct MadeListener {
 }
 
 #[derive(Deserialize)]
-struct Redriven {
-    redriven: u64,
+struct Job {
+    id: String,
+    state: JobState,
+    outcomes: BTreeMap<Outcome, u64>,
 }
 
 #[derive(Deserialize)]
@@ -160,12 +167,19 @@ impl Rest {
         self.all("list the deliveries", &path).await
     }
 
-    /// Sends all dead letters on their way again; gives how many.
-    pub async fn redrive(&self) -> Result<u64, DemoError> {
+    /// Has all dead letters sent on their way again; gives the name of the job that does it.
+    pub async fn redrive(&self) -> Result<String, DemoError> {
         let what = "redrive dead letters";
         let path = "/v1/dead-letters/redrive";
-        let done: Redriven = self.post(what, path, &json!({"all": true})).await?;
-        Ok(done.redriven)
+        let job: Job = self.post(what, path, &json!({"all": true})).await?;
+        Ok(job.id)
+    }
+
+    /// How many dead letters the job called `id` has redriven; none if it has not ended.
+    pub async fn redriven(&self, id: &str) -> Result<Option<u64>, DemoError> {
+        let job: Job = self.get("show a job", &format!("/v1/jobs/{id}")).await?;
+        let redriven = job.outcomes.get(&Outcome::Redriven).copied();
+        Ok(job.state.is_final().then(|| redriven.unwrap_or_default()))
     }
 
     /// How much the project has of what.

@@ -79,7 +79,10 @@ async fn bring_it_home(stage: &Stage) -> Result<(), DemoError> {
     let (globex, server) = (Actor::Customer(Customer::Globex), &stage.town.globex);
     server.open().map_err(DemoError::Receiver)?;
     stage.tell(server.actor(), Sign::Does, "takes connections again");
-    let redriven = stage.customer(Customer::Globex).redrive().await?;
+    let rest = stage.customer(Customer::Globex);
+    let job = rest.redrive().await?;
+    let look = async || rest.redriven(&job).await;
+    let redriven = stage.until("the dead letters to be redriven", look).await?;
     let text = format!("redrives its dead letters: {redriven}");
     stage.tell(globex, Sign::Does, text);
     finish(stage, &globex_blog()).await

@@ -1,14 +1,21 @@
 //! Dead letters: what is done to many of them at once.
 
+use std::time::Duration;
+
 use riposte::{
     domain::{
+        attempt::ErrorKind,
+        dead_letter::{Filter, Selection},
         delivery::{DeadReason, DeliveryState},
         endpoint::EndpointState,
-        ids::{DeliveryId, EndpointId, default_project, platform_project},
+        event::EventType,
+        ids::{DeliveryId, EndpointId, ProjectId, default_project, platform_project},
+        job::{Job, JobState, Outcome, Tally, Task},
     },
     store::{
-        StoreResult,
-        dead_letters::{Discard, Redrive},
+        StoreError, StoreResult,
+        dead_letters::{Discard, Found, From, Redrive},
+        jobs::Step,
         queue::Wish,
         unit::{Acceptance, Fate},
     },
@@ -18,7 +25,10 @@ use super::world::{NOW, World, after};
 
 async fn dead(world: &World, endpoint: EndpointId) -> DeliveryId {
     let mut unit = world.unit("{}");
-    let fate = Fate::Dead(DeadReason::AttemptsExhausted, "answered 500".to_owned());
+    let fate = Fate::Dead(
+        DeadReason::AttemptsExhausted,
+        "status_5xx: answered 500".to_owned(),
+    );
     let id = world.deliver(&mut unit, endpoint, fate);
     assert_eq!(world.accept(&[&unit]).await, [Acceptance::Stored]);
     id
@@ -43,11 +53,55 @@ async fn disable(world: &World, id: EndpointId) {
     change.await.expect("changed");
 }
 
+/// A job of `project` that has begun.
+async fn job(world: &World, project: ProjectId, total: u64) -> Job {
+    let job = Job {
+        id: world.ids.next(NOW),
+        project,
+        state: JobState::Queued,
+        task: Task::Discard {
+            selection: Selection::Filter(Filter::default()),
+        },
+        requested_by: "operator".to_owned(),
+        position: String::new(),
+        total: None,
+        tally: Tally::default(),
+        error: None,
+        created_at: NOW,
+        started_at: None,
+        finished_at: None,
+    };
+    world.store.insert_job(&job).await.expect("a job");
+    let begun = world.store.begin_job(job.id, total, NOW).await;
+    begun.expect("begun");
+    world.store.job(project, job.id).await.expect("a job")
+}
+
+/// A step of `job` up to `position`.
+fn step<'a>(job: &'a Job, position: &str, is_last: bool) -> Step<'a> {
+    Step {
+        job,
+        position: position.to_owned(),
+        tally: Tally::default(),
+        is_last,
+    }
+}
+
 async fn redrive(world: &World, ids: &[DeliveryId]) -> Vec<Redrive> {
-    let redriven = world.store.redrive(default_project(), ids, NOW).await;
-    let redriven = redriven.expect("redriven");
+    let job = job(world, default_project(), ids.len() as u64).await;
+    let step = step(&job, "1", true);
+    let redriven = world.store.redrive(&step, ids, NOW).await;
+    let redriven = redriven.expect("redriven").expect("the job stands there");
     assert!(redriven.iter().map(|(id, _)| id).eq(ids), "in their order");
     redriven.into_iter().map(|(_, how)| how).collect()
+}
+
+async fn discard(world: &World, project: ProjectId, ids: &[DeliveryId]) -> Vec<Discard> {
+    let job = job(world, project, ids.len() as u64).await;
+    let step = step(&job, "1", true);
+    let discarded = world.store.discard(&step, ids, NOW).await;
+    let discarded = discarded.expect("discarded").expect("the job stands there");
+    discarded.into_iter().map(|(_, how)| how).collect()
 }
 
 async fn state(world: &World, id: DeliveryId) -> (DeliveryState, Option<String>) {
@@ -105,70 +159,220 @@ pub async fn a_discarded_dead_letter_is_cancelled_and_keeps_its_last_error(world
     let (webhook, emission) = (dead(&world, endpoint).await, dead_emission(&world).await);
     let pending = world.pending(endpoint, true, NOW).await;
     let ids = [webhook, emission, pending, world.ids.next(NOW)];
-    let discarded = world.store.discard(default_project(), &ids, NOW).await;
-    let discarded: Vec<_> = discarded
-        .expect("discarded")
-        .into_iter()
-        .map(|(_, how)| how)
-        .collect();
     let expected = [
         Discard::Discarded,
         Discard::Discarded,
         Discard::NotDead(DeliveryState::Pending),
         Discard::NotFound,
     ];
-    assert_eq!(discarded, expected);
+    assert_eq!(discard(&world, default_project(), &ids).await, expected);
     let cancelled = (DeliveryState::Cancelled, Some("discarded".to_owned()));
     assert_eq!(state(&world, webhook).await, cancelled);
     assert_eq!(state(&world, emission).await, cancelled);
     let kept = world.store.delivery(default_project(), webhook).await;
     assert_eq!(
         kept.expect("a delivery").detail.as_deref(),
-        Some("answered 500")
+        Some("status_5xx: answered 500")
     );
 }
 
-pub async fn dead_letters_are_paged_through_from_the_oldest_on(world: World) {
+pub async fn dead_letters_are_found_by_what_they_have_in_common(world: World) {
     let (one, other) = (world.endpoint().await, world.endpoint().await);
     let mut ids = Vec::new();
     for endpoint in [one, other, one] {
         ids.push(dead(&world, endpoint).await);
     }
+    let emission = dead_emission(&world).await;
     world.pending(one, false, after(5)).await;
-    let store = &world.store;
-    for (endpoint, after, limit, expected) in [
-        (None, None, 2, &ids[..2]),
-        (None, Some(ids[1]), 2, &ids[2..]),
-        (Some(other), None, 2, &ids[1..2]),
-        (Some(other), Some(ids[1]), 2, &[]),
-    ] {
-        let page = store.dead_letters(default_project(), endpoint, after, limit);
-        let page: Vec<_> = page
-            .await
-            .expect("a page")
-            .iter()
-            .map(|letter| letter.id)
-            .collect();
-        assert_eq!(page, expected);
-    }
-    let count = async |project, endpoint, after| {
-        let count = store.count_dead_letters(project, endpoint, after).await;
-        count.expect("a count")
+    let listener = world.store.delivery(default_project(), ids[1]).await;
+    let listener = listener
+        .expect("a delivery")
+        .cause
+        .expect("a cause")
+        .listener;
+    let all = Filter::default();
+    let to = |endpoint| Filter {
+        endpoint: Some(endpoint),
+        ..Filter::default()
     };
-    assert_eq!(count(default_project(), None, None).await, 3);
-    assert_eq!(count(default_project(), Some(one), Some(ids[0])).await, 1);
-    assert_eq!(count(platform_project(), None, None).await, 0);
+    let because = |reason| Filter {
+        reason: Some(reason),
+        ..Filter::default()
+    };
+    let of = Filter {
+        listener: Some(listener),
+        ..Filter::default()
+    };
+    let typed = |event_type: &str| Filter {
+        event_type: EventType::parse(event_type).ok(),
+        ..Filter::default()
+    };
+    let failed = |kind| Filter {
+        error_kind: Some(kind),
+        ..Filter::default()
+    };
+    let made = |since, until| Filter {
+        since,
+        until,
+        ..Filter::default()
+    };
+    let four = [ids[0], ids[1], ids[2], emission];
+    for (filter, expected) in [
+        (&all, &four[..]),
+        (&to(one), &[ids[0], ids[2]]),
+        (&because(DeadReason::AttemptsExhausted), &ids[..]),
+        (&because(DeadReason::Gone), &[]),
+        (&of, &ids[1..2]),
+        (&typed("site.deployed"), &four[..]),
+        (&typed("site.gone"), &[]),
+        (&failed(ErrorKind::Status5xx), &ids[..]),
+        (&failed(ErrorKind::Redirect), &[]),
+        (&made(Some(NOW), Some(after(1))), &four[..]),
+        (&made(Some(after(1)), None), &[]),
+        (&made(None, Some(NOW)), &[]),
+    ] {
+        let found = find(&world, filter, None, 10).await;
+        assert_eq!(
+            (&found.ids[..], found.is_last),
+            (expected, true),
+            "{filter:?}"
+        );
+        let count = world
+            .store
+            .count_dead_letters(default_project(), filter, FROM);
+        assert_eq!(count.await.expect("a count").count, expected.len() as u64);
+    }
+    let of_another = world
+        .store
+        .count_dead_letters(platform_project(), &all, FROM);
+    assert_eq!(of_another.await.expect("a count").count, 0);
+}
+
+/// From the first on, as all are dead now.
+const FROM: From = From {
+    after: None,
+    dead_by: NOW,
+};
+
+async fn find(world: &World, filter: &Filter, after: Option<DeliveryId>, limit: u32) -> Found {
+    let from = From { after, ..FROM };
+    let found = world
+        .store
+        .find_dead_letters(default_project(), filter, from, limit);
+    found.await.expect("found")
+}
+
+pub async fn dead_letters_are_paged_through_from_the_oldest_on(world: World) {
+    let endpoint = world.endpoint().await;
+    let mut ids = Vec::new();
+    for _ in 0..3 {
+        ids.push(dead(&world, endpoint).await);
+    }
+    let all = Filter::default();
+    let first = find(&world, &all, None, 2).await;
+    assert_eq!((&first.ids[..], first.is_last), (&ids[..2], false));
+    let rest = find(&world, &all, first.position, 2).await;
+    assert_eq!((&rest.ids[..], rest.is_last), (&ids[2..], true));
+    let behind = find(&world, &all, rest.position, 2).await;
+    assert_eq!((behind.ids.len(), behind.is_last), (0, true));
+}
+
+pub async fn what_dies_after_a_job_was_made_is_not_meant_by_it(world: World) {
+    let endpoint = world.endpoint().await;
+    let id = dead(&world, endpoint).await;
+    let before = From {
+        after: None,
+        dead_by: NOW.minus(Duration::from_millis(1)),
+    };
+    let all = Filter::default();
+    let found = world
+        .store
+        .find_dead_letters(default_project(), &all, before, 9);
+    assert_eq!(found.await.expect("found").ids, []);
+    assert_eq!(find(&world, &all, None, 9).await.ids, [id]);
+}
+
+pub async fn a_step_of_a_job_is_done_once_and_only_where_the_job_stands(world: World) {
+    let endpoint = world.endpoint().await;
+    let ids = [dead(&world, endpoint).await, dead(&world, endpoint).await];
+    let (project, store) = (default_project(), &world.store);
+    let begun = job(&world, project, 3).await;
+    let first = step(&begun, "1", false);
+    assert!(
+        store
+            .discard(&first, &ids[..1], NOW)
+            .await
+            .expect("a step")
+            .is_some()
+    );
+    let again = store
+        .discard(&step(&begun, "2", false), &ids[1..], NOW)
+        .await;
+    assert!(again.expect("a step").is_none(), "the job has moved");
+    assert_eq!(state(&world, ids[1]).await.0, DeliveryState::Dead);
+
+    let moved = store.job(project, begun.id).await.expect("a job");
+    assert_eq!((&*moved.position, moved.tally.done()), ("1", 1));
+    let last = store
+        .discard(&step(&moved, "2", true), &ids[1..], NOW)
+        .await;
+    assert!(last.expect("a step").is_some());
+    let done = store.job(project, begun.id).await.expect("a job");
+    assert_eq!((done.state, done.finished_at), (JobState::Done, Some(NOW)));
+    let outcomes = [(Outcome::Discarded, 2), (Outcome::Changed, 1)];
+    assert_eq!(done.tally.outcomes, outcomes.into());
+    assert_eq!(store.open_jobs(9).await.expect("jobs"), []);
+}
+
+pub async fn a_job_that_is_called_off_takes_no_further_step(world: World) {
+    let endpoint = world.endpoint().await;
+    let ids = [dead(&world, endpoint).await];
+    let (project, store) = (default_project(), &world.store);
+    let begun = job(&world, project, 2).await;
+    let (cancelled, by_this) = store
+        .cancel_job(project, begun.id, NOW)
+        .await
+        .expect("it is there");
+    assert_eq!((cancelled.state, by_this), (JobState::Cancelled, true));
+    let (_, by_this) = store
+        .cancel_job(project, begun.id, NOW)
+        .await
+        .expect("it is there");
+    assert!(!by_this);
+    let mut late = step(&begun, "1", true);
+    late.tally.count(Outcome::Redriven);
+    assert!(
+        store
+            .discard(&late, &ids, NOW)
+            .await
+            .expect("a step")
+            .is_none()
+    );
+    assert_eq!(state(&world, ids[0]).await.0, DeliveryState::Dead);
+    let left = store.job(project, begun.id).await.expect("a job");
+    assert_eq!(left.state, JobState::Cancelled);
+    assert_eq!(
+        left.tally.outcomes,
+        [(Outcome::Redriven, 1)].into(),
+        "what was done counts"
+    );
+    let foreign = store.cancel_job(platform_project(), begun.id, NOW).await;
+    assert!(matches!(foreign, Err(StoreError::NotFound(_))));
 }
 
 pub async fn dead_letters_of_another_project_are_not_there(world: World) {
     let endpoint = world.endpoint().await;
     let ids = [dead(&world, endpoint).await];
-    let store = &world.store;
-    let redriven = store.redrive(platform_project(), &ids, NOW).await;
-    assert_eq!(redriven.expect("answered"), [(ids[0], Redrive::NotFound)]);
-    let discarded = store.discard(platform_project(), &ids, NOW).await;
-    assert_eq!(discarded.expect("answered"), [(ids[0], Discard::NotFound)]);
-    let standings = store.standings(platform_project(), &ids).await;
-    assert_eq!(standings.expect("answered"), [(ids[0], None)]);
+    let discarded = discard(&world, platform_project(), &ids).await;
+    assert_eq!(discarded, [Discard::NotFound]);
+    let theirs = job(&world, platform_project(), 1).await;
+    let redriven = world
+        .store
+        .redrive(&step(&theirs, "1", true), &ids, NOW)
+        .await;
+    let redriven = redriven.expect("answered").expect("a step");
+    assert_eq!(redriven, [(ids[0], Redrive::NotFound)]);
+    let named = world.store.deliveries_named(platform_project(), &ids).await;
+    assert_eq!(named.expect("answered"), []);
     assert_eq!(state(&world, ids[0]).await.0, DeliveryState::Dead);
 }

@@ -49,6 +49,10 @@ conformance! {
     dead_letters:
         a_page_of_dead_letters_is_redriven_as_far_as_it_can_be,
         a_discarded_dead_letter_is_cancelled_and_keeps_its_last_error,
+        dead_letters_are_found_by_what_they_have_in_common,
         dead_letters_are_paged_through_from_the_oldest_on,
+        what_dies_after_a_job_was_made_is_not_meant_by_it,
+        a_step_of_a_job_is_done_once_and_only_where_the_job_stands,
+        a_job_that_is_called_off_takes_no_further_step,
         dead_letters_of_another_project_are_not_there;
 }

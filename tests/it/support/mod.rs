@@ -16,4 +16,4 @@ pub use gateway::{Gateway, Setup};
 pub use patience::{until, until_for, within};
 pub use process::Process;
 pub use receiver::{Receiver, Webhook};
-pub use story::{a_webhook, attempts, id_of, text};
+pub use story::{Hook, a_webhook, attempts, id_of, text};

@@ -102,10 +102,30 @@ impl Api {
         self.delivery_of(&event).await
     }
 
-    /// Redrives dead letters; gives what came of it.
+    /// Redrives dead letters; gives the job when it has ended.
     pub async fn redrives(&self, selection: Value) -> Value {
-        let redriven = self.post("/v1/dead-letters/redrive", selection).await;
-        redriven.expect(200)
+        let job = self.post("/v1/dead-letters/redrive", selection).await;
+        self.ended(&id_of(&job.expect(202))).await
+    }
+
+    /// Discards dead letters; gives the job when it has ended.
+    pub async fn discards(&self, selection: Value) -> Value {
+        let job = self.post("/v1/dead-letters/discard", selection).await;
+        self.ended(&id_of(&job.expect(202))).await
+    }
+
+    /// A job.
+    pub async fn job(&self, id: &str) -> Value {
+        self.get(&format!("/v1/jobs/{id}")).await.expect(200)
+    }
+
+    /// Waits until a job has ended, and gives it.
+    pub async fn ended(&self, id: &str) -> Value {
+        let look = async || match self.job(id).await {
+            job if job["finished_at"].is_string() => Ok(job),
+            job => Err(job.to_string()),
+        };
+        until(format!("{id} to end"), look).await
     }
 
     /// A delivery with its attempts.

@@ -1,0 +1,175 @@
+//! Jobs: works off what users asked for, a step at a time. Jobs take turns, so that a slow one holds
+//! up no other.
+//!
+//! A kind of job is a task and a function that takes a step of it; all else is the same for all.
+
+mod dead_letters;
+
+use std::{collections::HashMap, time::Duration};
+
+use super::{context::Context, gateway::Gateway, pace::Pace};
+use crate::{
+    domain::{
+        ids::{JobId, ProjectId},
+        job::{Job, JobState, Tally, Task},
+    },
+    store::{StoreResult, dead_letters::MAX_PAGE},
+};
+
+/// The most jobs that take turns; those that came later wait.
+const MAX_OPEN: u32 = 64;
+
+/// How often in a second a job with a rate takes a step, if one thing is not too much for that.
+const STEPS_A_SECOND: u32 = 10;
+
+impl Gateway {
+    /// Keeps a new job, and has it begin.
+    ///
+    /// # Errors
+    /// If the store cannot be written: there is no job then.
+    pub async fn start_job(
+        &self,
+        project: ProjectId,
+        task: Task,
+        requested_by: String,
+    ) -> StoreResult<Job> {
+        let Context {
+            store, clock, ids, ..
+        } = &self.parts.context;
+        let now = clock.now();
+        let job = Job {
+            id: ids.next(now),
+            project,
+            state: JobState::Queued,
+            task,
+            requested_by,
+            position: String::new(),
+            total: None,
+            tally: Tally::default(),
+            error: None,
+            created_at: now,
+            started_at: None,
+            finished_at: None,
+        };
+        store.insert_job(&job).await?;
+        self.parts.jobs.notify_one();
+        Ok(job)
+    }
+}
+
+/// Works jobs off.
+pub(super) struct JobRunner {
+    gateway: Gateway,
+    rhythms: HashMap<JobId, Rhythm>,
+}
+
+/// When a job takes its next step, and how large that is.
+struct Rhythm {
+    pace: Pace,
+    /// When, on the clock's count of elapsed time.
+    due: Duration,
+}
+
+impl JobRunner {
+    pub(super) fn new(gateway: Gateway) -> Self {
+        Self {
+            gateway,
+            rhythms: HashMap::new(),
+        }
+    }
+
+    /// Works until it is dropped.
+    pub(super) async fn run(mut self) {
+        loop {
+            let parts = std::sync::Arc::clone(&self.gateway.parts);
+            let woken = parts.jobs.notified();
+            match self.take_turns().await {
+                Ok(pause) => {
+                    self.context().clock.timeout(pause, woken).await;
+                }
+                Err(error) => {
+                    tracing::error!(%error, "jobs could not go on; trying again");
+                    self.context().back_off().await;
+                }
+            }
+        }
+    }
+
+    fn context(&self) -> &Context {
+        &self.gateway.parts.context
+    }
+
+    /// Takes a step of each job whose turn it is. Gives how long there is nothing to do.
+    async fn take_turns(&mut self) -> StoreResult<Duration> {
+        let open = self.context().store.open_jobs(MAX_OPEN).await?;
+        self.rhythms
+            .retain(|id, _| open.iter().any(|job| job.id == *id));
+        for job in &open {
+            let now = self.context().clock.elapsed();
+            if self.rhythm(job).due <= now {
+                self.take_turn(job).await?;
+            }
+        }
+        let now = self.context().clock.elapsed();
+        let next = self.rhythms.values().map(|rhythm| rhythm.due).min();
+        let poll = self.context().settings.poll_interval;
+        Ok(next.map_or(poll, |due| due.saturating_sub(now).min(poll)))
+    }
+
+    fn rhythm(&mut self, job: &Job) -> &mut Rhythm {
+        let most = job.task.rate().map_or(MAX_PAGE, |rate| {
+            (rate.get() / STEPS_A_SECOND).clamp(1, MAX_PAGE)
+        });
+        self.rhythms.entry(job.id).or_insert_with(|| Rhythm {
+            pace: Pace::up_to(most),
+            due: Duration::ZERO,
+        })
+    }
+
+    /// Takes a step of `job`. What it stumbles over ends the job, unless the store is to blame.
+    async fn take_turn(&mut self, job: &Job) -> StoreResult<()> {
+        let begun = self.context().clock.elapsed();
+        let size = self.rhythm(job).pace.size();
+        let worked = match self.step(job, size).await {
+            Err(error) if !error.is_transient() => {
+                tracing::error!(%error, job = %job.id, "a job cannot go on");
+                let now = self.context().clock.now();
+                let why = "the gateway failed; its log says why";
+                self.context().store.fail_job(job.id, why, now).await?;
+                0
+            }
+            worked => worked?,
+        };
+        let ended = self.context().clock.elapsed();
+        let rhythm = self.rhythm(job);
+        let pause = rhythm.pace.learn(ended.saturating_sub(begun));
+        let by_rate = job.task.rate().map_or(Duration::ZERO, |rate| {
+            Duration::from_secs(1) * worked / rate.get()
+        });
+        rhythm.due = (ended + pause).max(begun + by_rate);
+        Ok(())
+    }
+
+    /// Takes a step of `job` with at most `size` things. Gives how many things it worked on.
+    async fn step(&self, job: &Job, size: u32) -> StoreResult<u32> {
+        if job.state == JobState::Queued {
+            return self.begin(job).await;
+        }
+        match &job.task {
+            Task::Redrive { selection, .. } => self.redrive(job, selection, size).await,
+            Task::Discard { selection } => self.discard(job, selection, size).await,
+        }
+    }
+
+    /// Counts what a job is to look at.
+    async fn begin(&self, job: &Job) -> StoreResult<u32> {
+        let total = match &job.task {
+            Task::Redrive { selection, .. } | Task::Discard { selection } => {
+                self.count_dead_letters(job, selection).await?
+            }
+        };
+        let now = self.context().clock.now();
+        self.context().store.begin_job(job.id, total, now).await?;
+        Ok(0)
+    }
+}

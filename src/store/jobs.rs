@@ -1,0 +1,274 @@
+//! Jobs: what is to be done, and how far it has come. A step of a job moves it in the transaction
+//! that does the step's work, so that nothing is done twice or left out, whatever ends meanwhile.
+
+use sqlx::{QueryBuilder, Sqlite, sqlite::SqliteRow};
+
+use super::{
+    Connection, Store, StoreError, StoreResult,
+    columns::{Columns as _, to_json},
+};
+use crate::domain::{
+    ids::{JobId, ProjectId},
+    job::{Job, JobState, Outcome, Tally},
+    time::Timestamp,
+};
+
+/// Which jobs to list, and from where.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct JobFilter {
+    /// Only those in this state.
+    pub state: Option<JobState>,
+    /// Only those before this one.
+    pub before: Option<JobId>,
+}
+
+/// A step of a job, as it is written together with what it does.
+#[derive(Debug, Clone)]
+pub struct Step<'a> {
+    /// The job as the step found it: if it has moved meanwhile, or was called off, the step does
+    /// nothing.
+    pub job: &'a Job,
+    /// The last thing that the step looked at; after the one where the job stood.
+    pub position: String,
+    /// What was done before, for this step, in transactions of its own.
+    pub tally: Tally,
+    /// Whether nothing is left after it.
+    pub is_last: bool,
+}
+
+impl Store {
+    /// Keeps a new job.
+    ///
+    /// # Errors
+    /// If the store cannot be written.
+    pub async fn insert_job(&self, job: &Job) -> StoreResult<()> {
+        let mut transaction = self.write().await?;
+        sqlx::query(
+            "INSERT INTO jobs (id, project_id, state, task_json, requested_by, total, tally_json, created_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        )
+        .bind(job.id.to_string())
+        .bind(job.project.to_string())
+        .bind(job.state.as_str())
+        .bind(to_json(&job.task)?)
+        .bind(&job.requested_by)
+        .bind(job.total.map(whole))
+        .bind(to_json(&job.tally)?)
+        .bind(job.created_at.as_millis())
+        .execute(&mut *transaction)
+        .await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// The job called `id`, of `project`.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] if the project has no such job.
+    pub async fn job(&self, project: ProjectId, id: JobId) -> StoreResult<Job> {
+        let mut connection = self.read().await?;
+        find(&mut connection, project, id).await
+    }
+
+    /// Up to `limit` jobs of `project` that `filter` lets through, the newest first.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn jobs(
+        &self,
+        project: ProjectId,
+        filter: JobFilter,
+        limit: u32,
+    ) -> StoreResult<Vec<Job>> {
+        let mut query = QueryBuilder::<Sqlite>::new("SELECT * FROM jobs WHERE project_id = ");
+        query.push_bind(project.to_string());
+        if let Some(state) = filter.state {
+            query.push(" AND state = ").push_bind(state.as_str());
+        }
+        if let Some(before) = filter.before {
+            query.push(" AND id < ").push_bind(before.to_string());
+        }
+        query.push(" ORDER BY id DESC LIMIT ").push_bind(limit);
+        let mut connection = self.read().await?;
+        let rows = query.build().fetch_all(&mut *connection).await?;
+        rows.iter().map(job).collect()
+    }
+
+    /// Up to `limit` jobs that have not ended, whosever they are, the oldest first.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn open_jobs(&self, limit: u32) -> StoreResult<Vec<Job>> {
+        let mut connection = self.read().await?;
+        let rows = sqlx::query("SELECT * FROM jobs WHERE finished_at IS NULL ORDER BY id LIMIT $1")
+            .bind(limit)
+            .fetch_all(&mut *connection)
+            .await?;
+        rows.iter().map(job).collect()
+    }
+
+    /// Lets a job that was queued begin: it is to look at `total` things.
+    ///
+    /// # Errors
+    /// If the store cannot be written.
+    pub async fn begin_job(&self, id: JobId, total: u64, now: Timestamp) -> StoreResult<()> {
+        let mut transaction = self.write().await?;
+        sqlx::query(
+            "UPDATE jobs SET state = 'running', total = $2, started_at = $3
+             WHERE id = $1 AND state = 'queued'",
+        )
+        .bind(id.to_string())
+        .bind(whole(total))
+        .bind(now.as_millis())
+        .execute(&mut *transaction)
+        .await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// Calls a job off: no further step of it is written. Gives the job as it is then, and whether
+    /// it was called off by this.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] if the project has no such job.
+    pub async fn cancel_job(
+        &self,
+        project: ProjectId,
+        id: JobId,
+        now: Timestamp,
+    ) -> StoreResult<(Job, bool)> {
+        let mut transaction = self.write().await?;
+        let before = find(&mut transaction, project, id).await?;
+        if before.state.is_final() {
+            return Ok((before, false));
+        }
+        end(&mut transaction, id, JobState::Cancelled, None, now).await?;
+        let after = find(&mut transaction, project, id).await?;
+        transaction.commit().await?;
+        Ok((after, true))
+    }
+
+    /// Ends a job that cannot go on, unless it has ended meanwhile.
+    ///
+    /// # Errors
+    /// If the store cannot be written.
+    pub async fn fail_job(&self, id: JobId, why: &str, now: Timestamp) -> StoreResult<()> {
+        let mut transaction = self.write().await?;
+        end(&mut transaction, id, JobState::Failed, Some(why), now).await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+}
+
+impl Step<'_> {
+    /// Whether the job stands where the step found it, so that the step may be done. If it was
+    /// called off meanwhile, what was done before still counts.
+    pub(super) async fn may_go(&self, connection: &mut Connection) -> StoreResult<bool> {
+        let state: Option<String> =
+            sqlx::query_scalar("SELECT state FROM jobs WHERE id = $1 AND position = $2")
+                .bind(self.job.id.to_string())
+                .bind(&self.job.position)
+                .fetch_optional(&mut *connection)
+                .await?;
+        match state.as_deref() {
+            Some("running") => Ok(true),
+            Some(_) => {
+                self.write_tally(connection, &self.sum(Tally::default()))
+                    .await?;
+                Ok(false)
+            }
+            None => Ok(false),
+        }
+    }
+
+    /// Moves the job on: the step came to `tally`, beside what was done before.
+    pub(super) async fn write(
+        &self,
+        connection: &mut Connection,
+        tally: Tally,
+        now: Timestamp,
+    ) -> StoreResult<()> {
+        let mut sum = self.sum(tally);
+        if self.is_last {
+            let missing = self.job.total.unwrap_or(0).saturating_sub(sum.done());
+            sum.count_many(Outcome::Changed, missing);
+        }
+        self.write_tally(connection, &sum).await?;
+        sqlx::query("UPDATE jobs SET position = $2 WHERE id = $1")
+            .bind(self.job.id.to_string())
+            .bind(&self.position)
+            .execute(&mut *connection)
+            .await?;
+        match self.is_last {
+            true => end(connection, self.job.id, JobState::Done, None, now).await,
+            false => Ok(()),
+        }
+    }
+
+    fn sum(&self, tally: Tally) -> Tally {
+        let mut sum = self.job.tally.clone();
+        sum.add(self.tally.clone());
+        sum.add(tally);
+        sum
+    }
+
+    async fn write_tally(&self, connection: &mut Connection, tally: &Tally) -> StoreResult<()> {
+        sqlx::query("UPDATE jobs SET tally_json = $2 WHERE id = $1")
+            .bind(self.job.id.to_string())
+            .bind(to_json(tally)?)
+            .execute(connection)
+            .await?;
+        Ok(())
+    }
+}
+
+/// Ends a job that has not ended.
+async fn end(
+    connection: &mut Connection,
+    id: JobId,
+    state: JobState,
+    why: Option<&str>,
+    now: Timestamp,
+) -> StoreResult<()> {
+    sqlx::query(
+        "UPDATE jobs SET state = $2, error = $3, finished_at = $4
+         WHERE id = $1 AND finished_at IS NULL",
+    )
+    .bind(id.to_string())
+    .bind(state.as_str())
+    .bind(why)
+    .bind(now.as_millis())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+async fn find(connection: &mut Connection, project: ProjectId, id: JobId) -> StoreResult<Job> {
+    let row = sqlx::query("SELECT * FROM jobs WHERE id = $1 AND project_id = $2")
+        .bind(id.to_string())
+        .bind(project.to_string())
+        .fetch_optional(connection)
+        .await?;
+    job(&row.ok_or(StoreError::NotFound("job"))?)
+}
+
+fn job(row: &SqliteRow) -> StoreResult<Job> {
+    Ok(Job {
+        id: row.parsed("id")?,
+        project: row.parsed("project_id")?,
+        state: row.parsed("state")?,
+        task: row.json("task_json")?,
+        requested_by: row.text("requested_by")?,
+        position: row.text("position")?,
+        total: row.number_opt("total")?,
+        tally: row.json("tally_json")?,
+        error: row.text_opt("error")?,
+        created_at: row.time("created_at")?,
+        started_at: row.time_opt("started_at")?,
+        finished_at: row.time_opt("finished_at")?,
+    })
+}
+
+fn whole(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
