@@ -195,7 +195,8 @@ pub(super) async fn load(
         .collect()
 }
 
-fn record(row: &SqliteRow) -> StoreResult<EventRecord> {
+/// The event in a row that has all of its columns.
+pub(super) fn record(row: &SqliteRow) -> StoreResult<EventRecord> {
     let further: FurtherAttributes = row.json("attributes_json")?;
     let event = Event {
         id: row.parsed("id")?,

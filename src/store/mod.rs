@@ -27,6 +27,7 @@ pub mod secrets;
 mod skips;
 mod sqlite;
 pub mod stats;
+pub mod trace;
 pub mod unit;
 pub mod verdicts;
 

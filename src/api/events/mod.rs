@@ -1,6 +1,7 @@
 //! `/v1/events`: sending events, and looking them up.
 
 mod send;
+mod trace;
 mod verdicts;
 mod view;
 
@@ -23,6 +24,7 @@ pub fn routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
         .routes(routes!(send::send, list))
         .routes(routes!(get))
+        .routes(routes!(trace::trace))
         .routes(routes!(verdicts::verdicts))
 }
 
