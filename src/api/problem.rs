@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 
 use crate::{
     domain::cloudevents::{DecodeClass, DecodeError},
-    engine::{AcceptError, Overload},
+    engine::{AcceptError, Overload, TrialError},
     store::StoreError,
 };
 
@@ -81,7 +81,7 @@ codes! {
     AlreadyExists = "already_exists", CONFLICT;
     /// The state that it is in does not allow this.
     WrongState = "wrong_state", CONFLICT;
-    /// The project has its share of what the gateway can write: come back later.
+    /// The project has its share of what the gateway can do at a time: come back later.
     TooManyRequests = "too_many_requests", TOO_MANY_REQUESTS;
     /// The gateway has more than it can write: come back later.
     Overloaded = "overloaded", SERVICE_UNAVAILABLE;
@@ -258,6 +258,15 @@ impl From<AcceptError> for Problem {
                 tracing::error!(%error, "an event was refused by the store");
                 Self::new(Code::Internal, "the gateway failed; its log says why")
             }
+        }
+    }
+}
+
+impl From<TrialError> for Problem {
+    fn from(error: TrialError) -> Self {
+        match error {
+            TrialError::Busy => Self::new(Code::TooManyRequests, error.to_string()),
+            TrialError::Event(error) => error.into(),
         }
     }
 }

@@ -37,6 +37,9 @@ refusals! {
     Invalid = Invalid;
     /// The same, where one of the values is a URL for webhooks.
     InvalidOrUrlRefused = Invalid | UrlRefused;
+    /// An endpoint cannot be tested so, or not now.
+    EndpointTestRefused = BadParameter | BadEvent | TooLarge | Invalid | UrlRefused | WrongState
+        | TooManyRequests;
     /// The name is taken.
     AlreadyExists = AlreadyExists;
     /// The state of things forbids it.

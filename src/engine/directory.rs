@@ -1,6 +1,6 @@
 //! The endpoints that are in use, with their secrets, in memory.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use moka::sync::Cache;
 use tokio::sync::Mutex;
@@ -27,7 +27,7 @@ pub(crate) struct LiveEndpoint {
     /// How many requests may be under way at a time.
     pub(crate) concurrency: usize,
     /// How long a request may take.
-    pub(crate) timeout: std::time::Duration,
+    pub(crate) timeout: Duration,
     /// How deliveries are retried.
     pub(crate) retry: RetryPolicy,
 }
@@ -40,6 +40,24 @@ impl LiveEndpoint {
     }
 }
 
+impl LiveEndpoint {
+    /// An endpoint for one request that is no delivery: `secret` alone signs it.
+    pub(super) fn passing(endpoint: Endpoint, secret: Secret, timeout: Duration) -> Self {
+        let signing = LiveSecret {
+            secret,
+            created_at: endpoint.created_at,
+            expires_at: None,
+        };
+        Self {
+            endpoint,
+            secrets: vec![signing],
+            concurrency: 1,
+            timeout,
+            retry: RetryPolicy::once(),
+        }
+    }
+}
+
 #[cfg(test)]
 impl LiveEndpoint {
     /// An endpoint without secrets.
@@ -48,7 +66,7 @@ impl LiveEndpoint {
             endpoint,
             secrets: Vec::new(),
             concurrency,
-            timeout: std::time::Duration::from_secs(1),
+            timeout: Duration::from_secs(1),
             retry: RetryPolicy::default(),
         }
     }

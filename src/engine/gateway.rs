@@ -1,5 +1,6 @@
 //! The handle by which the API reaches the engine: accept events, say what has changed. What it
-//! does to deliveries stands in [`act`](super::act), long work in [`jobs`](super::jobs).
+//! does to deliveries stands in [`act`](super::act), long work in [`jobs`](super::jobs),
+//! and how endpoints are tried out in [`trial`](super::trial).
 
 use std::sync::Arc;
 
@@ -14,26 +15,20 @@ use super::{
     lanes::Lanes,
     plan::Planner,
     rulebook::Rulebook,
+    trial::Trials,
 };
 use crate::{
     domain::{
         draft::EventDraft,
-        event::{EventState, EventType},
-        ids::{DeliveryId, EndpointId, EventId, ProjectId},
+        ids::{EndpointId, EventId, ProjectId},
         project::Project,
     },
-    store::{
-        StoreError, StoreResult,
-        unit::{Acceptance, Fate, MetEvent, NewDelivery, Unit},
-    },
+    store::{StoreError, StoreResult, unit::Acceptance},
 };
 
 /// How often a unit is planned again because the rules have moved, before the producer is told to
 /// come back.
 pub(super) const MAX_PLANS: usize = 50;
-
-/// The type of the event that tests an endpoint.
-pub const TEST_EVENT_TYPE: &str = "riposte.endpoint.test";
 
 /// What became of an event that was sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,6 +91,8 @@ pub(super) struct Parts {
     pub(super) committer: Committer,
     /// Told when there is a new job.
     pub(super) jobs: Notify,
+    /// The requests to test URLs that are under way.
+    pub(super) trials: Arc<Trials>,
 }
 
 impl Gateway {
@@ -193,57 +190,6 @@ impl Gateway {
             ..
         } = &*self.parts;
         endpoint_changed(context, directory, lanes, endpoint).await;
-    }
-
-    /// Sends a test event to an endpoint of `project`, past all listeners. It is tried once.
-    ///
-    /// # Errors
-    /// [`AcceptError`] if it could not be made durable.
-    pub async fn test_endpoint(
-        &self,
-        project: &Project,
-        endpoint: EndpointId,
-    ) -> Result<DeliveryId, AcceptError> {
-        let Context { clock, ids, .. } = &self.parts.context;
-        let now = clock.now();
-        let event_type = EventType::parse(TEST_EVENT_TYPE);
-        let mut draft =
-            EventDraft::new(event_type.map_err(|error| AcceptError::Refused(error.to_string()))?);
-        draft.subject = Some(format!("endpoints/{endpoint}"));
-        draft.data = crate::domain::event::Data::Json(bytes::Bytes::from_static(
-            br#"{"message":"This is a test of your endpoint."}"#,
-        ));
-        let mut event = draft.complete(ids.next(now), project.id, project.name.as_str(), now);
-        event.state = EventState::Test;
-        let event = Arc::new(event);
-        self.parts.directory.get(endpoint).await?;
-        let delivery = ids.next(now);
-        let unit = Unit {
-            events: vec![MetEvent {
-                event: Arc::clone(&event),
-                rules_version: 0,
-                platform_version: 0,
-            }],
-            deliveries: vec![NewDelivery {
-                id: delivery,
-                project: project.id,
-                event,
-                cause: None,
-                endpoint: Some(endpoint),
-                fate: Fate::Pending {
-                    owned: false,
-                    due: now,
-                },
-            }],
-            ..Unit::default()
-        };
-        self.parts
-            .committer
-            .submit(unit, None)
-            .await
-            .result()
-            .await?;
-        Ok(delivery)
     }
 }
 

@@ -21,19 +21,21 @@ mod record;
 mod refill;
 mod rulebook;
 mod send;
+mod trial;
 
 use std::{sync::Arc, time::Duration};
 
 pub use act::Retried;
 pub use admission::Overload;
 pub use context::EngineSettings;
-pub use gateway::{AcceptError, Gateway, Sent, TEST_EVENT_TYPE};
+pub use gateway::{AcceptError, Gateway, Sent};
 pub use lanes::Whereabouts;
 use tokio::{
     sync::Notify,
     task::{JoinHandle, JoinSet},
 };
 use tokio_util::sync::CancellationToken;
+pub use trial::{MAX_TRIAL, TEST_EVENT_TYPE, TestEvent, TrialError, TrialRequest};
 
 use self::{
     admission::Admission, commit::GroupCommit, context::Context, directory::Directory,
@@ -160,6 +162,7 @@ impl Engine {
             lanes: Arc::clone(&lanes),
             committer,
             jobs: Notify::new(),
+            trials: Arc::default(),
         };
         let gateway = Gateway {
             parts: Arc::new(parts),

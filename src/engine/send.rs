@@ -31,27 +31,33 @@ pub(super) async fn attempt(
     job: Job,
     endpoint: Arc<LiveEndpoint>,
 ) {
-    let started_at = context.clock.now();
-    let request = request(&job, &endpoint, started_at);
-    let (url, headers) = (request.url.to_string(), for_the_record(&request, &endpoint));
-    let exchange = send(&context, request).await;
+    let attempt = once(&context, &job, &endpoint).await;
+    let exchange = &attempt.exchange;
     let outcome = Outcome {
-        verdict: judge(&context, &job, &endpoint, &exchange),
-        disable: retry::is_gone(&exchange).then_some(StateReason::Gone),
+        verdict: judge(&context, &job, &endpoint, exchange),
+        disable: retry::is_gone(exchange).then_some(StateReason::Gone),
         format: endpoint.endpoint.config.format,
-        attempt: Attempt {
-            id: context.ids.next(started_at),
-            delivery: job.delivery,
-            project: job.project,
-            endpoint: job.endpoint,
-            number: job.attempts + 1,
-            started_at,
-            url,
-            request_headers: headers,
-            exchange,
-        },
+        attempt,
     };
     recorder.record(job, outcome).await;
+}
+
+/// Sends the webhook of `job` once.
+pub(super) async fn once(context: &Context, job: &Job, endpoint: &LiveEndpoint) -> Attempt {
+    let started_at = context.clock.now();
+    let request = request(job, endpoint, started_at);
+    let (url, headers) = (request.url.to_string(), for_the_record(&request, endpoint));
+    Attempt {
+        id: context.ids.next(started_at),
+        delivery: job.delivery,
+        project: job.project,
+        endpoint: job.endpoint,
+        number: job.attempts + 1,
+        started_at,
+        url,
+        request_headers: headers,
+        exchange: send(context, request).await,
+    }
 }
 
 /// Sends a request. Nothing that a receiver makes of it ends more than this attempt.

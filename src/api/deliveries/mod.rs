@@ -15,6 +15,7 @@ use axum::{Json, extract::State};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 pub use self::{
+    attempt::{AttemptView, view as attempt_view},
     circumstances::Circumstances,
     summary::{skip_reason, summary},
     view::{DeliverySummary, DeliveryView},
@@ -140,11 +141,7 @@ async fn get(
 ///
 /// # Errors
 /// If the project has no such delivery.
-pub(super) async fn view(
-    state: &ApiState,
-    project: ProjectId,
-    id: DeliveryId,
-) -> ApiResult<DeliveryView> {
+pub async fn view(state: &ApiState, project: ProjectId, id: DeliveryId) -> ApiResult<DeliveryView> {
     let delivery = state.store.delivery(project, id).await?;
     let attempts = state.store.attempts(project, id).await?;
     let event = event(state, &delivery).await?;

@@ -148,6 +148,11 @@ impl CauseView {
 }
 
 impl DeliveryView {
+    /// Where it stands, in a sentence.
+    pub fn summary(&self) -> &str {
+        &self.summary.summary
+    }
+
     /// All of `delivery`. Without its `event` the bodies of its requests are not known any more.
     pub fn of(
         delivery: &Delivery,

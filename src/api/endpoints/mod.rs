@@ -2,6 +2,7 @@
 
 mod document;
 mod secret;
+mod test;
 mod url;
 mod view;
 
@@ -15,20 +16,19 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 pub use self::{
     document::{EndpointDocument, EndpointWish},
     url::judge as judge_url,
-    view::{ChangedEndpoint, CreatedEndpoint, EndpointView, TestView, shown},
+    view::{ChangedEndpoint, CreatedEndpoint, EndpointView, shown},
 };
 use super::{
     auth::InProject,
     extract::{Body, Id, Parameters},
     finish::finish,
     page::{ListParameters, Page},
-    problem::{ApiResult, Code, Problem},
-    refusals::{BadParameter, InvalidOrUrlRefused, NotFound, WrongState},
+    problem::{ApiResult, Problem},
+    refusals::{BadParameter, InvalidOrUrlRefused, NotFound},
     state::ApiState,
 };
 use crate::{
     domain::{
-        endpoint::EndpointState,
         ids::{EndpointId, ProjectId},
         signature::Secret,
     },
@@ -40,7 +40,7 @@ pub fn routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
         .routes(routes!(create, list))
         .routes(routes!(get, change, delete))
-        .routes(routes!(test))
+        .routes(routes!(test::test))
         .merge(secret::routes())
 }
 
@@ -198,29 +198,4 @@ async fn delete(
         Ok(StatusCode::NO_CONTENT)
     })
     .await
-}
-
-/// Send a test.
-///
-/// Delivers an event of the type `riposte.endpoint.test` to the endpoint, past all listeners. It
-/// is tried once; while the endpoint is paused it waits. One that is disabled takes none.
-#[utoipa::path(post, path = "/v1/endpoints/{id}/test", tag = "endpoints",
-    params(("id" = String, Path, description = "The endpoint: `end_…`")),
-    responses(
-        (status = 202, description = "The test is on its way.", body = TestView),
-        NotFound, WrongState))]
-async fn test(
-    State(state): State<ApiState>,
-    InProject { project, .. }: InProject,
-    Id(id): Id<EndpointId>,
-) -> ApiResult<(StatusCode, Json<TestView>)> {
-    let endpoint = state.store.endpoint(project.id, id).await?;
-    if endpoint.config.state == EndpointState::Disabled {
-        return Err(Problem::new(
-            Code::WrongState,
-            "the endpoint is disabled; enable it first",
-        ));
-    }
-    let delivery = state.gateway.test_endpoint(&project, id).await?;
-    Ok((StatusCode::ACCEPTED, Json(TestView { delivery })))
 }

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use crate::domain::{
     duration::HumanDuration,
     endpoint::{Endpoint, EndpointState, LiveSecret, StateReason},
-    ids::{DeliveryId, EndpointId},
+    ids::EndpointId,
     retry::RetryDocument,
     signature::Secret,
     time::Timestamp,
@@ -136,14 +136,6 @@ impl SecretView {
             expires_at: live.expires_at,
         }
     }
-}
-
-/// That a test is on its way.
-#[derive(Serialize, ToSchema)]
-pub struct TestView {
-    /// The delivery of the test event.
-    #[schema(value_type = String, example = "dlv_01h455vb4pex5vsknk084sn02q")]
-    pub(super) delivery: DeliveryId,
 }
 
 /// A secret for its owner.

@@ -1,5 +1,6 @@
 //! `/v1/events`: sending events, and looking them up.
 
+pub(super) mod given;
 mod send;
 mod trace;
 mod verdicts;

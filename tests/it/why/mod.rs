@@ -1,5 +1,6 @@
 //! "Why did my webhook not arrive?", asked in every way.
 
 mod deliveries;
+mod tests;
 mod trace;
 mod verdicts;
