@@ -37,6 +37,8 @@ refusals! {
     Invalid = Invalid;
     /// The same, where one of the values is a URL for webhooks.
     InvalidOrUrlRefused = Invalid | UrlRefused;
+    /// A listener, or an event that it is tried with, cannot be used.
+    TestRefused = BadEvent | TooLarge | Invalid | UrlRefused;
     /// An endpoint cannot be tested so, or not now.
     EndpointTestRefused = BadParameter | BadEvent | TooLarge | Invalid | UrlRefused | WrongState
         | TooManyRequests;

@@ -3,11 +3,14 @@
 
 use std::{collections::HashMap, time::Duration};
 
+use sqlx::sqlite::SqliteRow;
+use url::Url;
+
 use super::{Store, StoreResult, columns::Columns as _, rows::list};
 use crate::domain::{
     attempt::ErrorKind,
     endpoint::EndpointState,
-    ids::{DeliveryId, EndpointId},
+    ids::{DeliveryId, EndpointId, ProjectId},
     time::Timestamp,
 };
 
@@ -58,15 +61,34 @@ impl Store {
         .bind(list(ids))
         .fetch_all(&mut *connection)
         .await?;
-        let standings = rows.iter().map(|row| {
-            let standing = Standing {
-                state: row.parsed("state")?,
-                since: row.time("state_since")?,
-                deleted_at: row.time_opt("deleted_at")?,
-            };
-            Ok((row.parsed("id")?, standing))
-        });
-        standings.collect()
+        rows.iter()
+            .map(|row| Ok((row.parsed("id")?, standing(row)?)))
+            .collect()
+    }
+
+    /// The endpoint of `project` that a listener would find under `url`, and how it is; none if one
+    /// would be made.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn standing_at(
+        &self,
+        project: ProjectId,
+        url: &Url,
+    ) -> StoreResult<Option<(EndpointId, Standing)>> {
+        let mut connection = self.read().await?;
+        let row = sqlx::query(
+            "SELECT id, state, state_since, deleted_at FROM endpoints
+             WHERE project_id = $1 AND url = $2 AND deleted_at IS NULL
+             ORDER BY id LIMIT 1",
+        )
+        .bind(project.to_string())
+        .bind(url.as_str())
+        .fetch_optional(&mut *connection)
+        .await?;
+        row.as_ref()
+            .map(|row| Ok((row.parsed("id")?, standing(row)?)))
+            .transpose()
     }
 
     /// How the last attempts of `deliveries` went; those without any are left out.
@@ -128,4 +150,12 @@ impl Store {
         .await?;
         Ok(u32::try_from(count).unwrap_or(MAX_DUE_BEFORE))
     }
+}
+
+fn standing(row: &SqliteRow) -> StoreResult<Standing> {
+    Ok(Standing {
+        state: row.parsed("state")?,
+        since: row.time("state_since")?,
+        deleted_at: row.time_opt("deleted_at")?,
+    })
 }

@@ -138,6 +138,9 @@ fn body_of(operation: &Operation, ids: &Ids) -> Value {
         }
         ("PATCH", "/v1/projects/{project}") => json!({"openings": {"allow_http": true}}),
         ("POST", "/v1/projects" | "/v1/keys") => json!({"name": "another"}),
+        ("POST", "/v1/listeners/test") => {
+            json!({"listener": ids.named("listener"), "events": [ids.named("event")]})
+        }
         ("POST", "/v1/events") => json!({"type": "a.c"}),
         _ => json!({}),
     }

@@ -3,7 +3,7 @@
 pub(super) mod given;
 mod send;
 mod trace;
-mod verdicts;
+pub(super) mod verdicts;
 mod view;
 
 use axum::{Json, extract::State};

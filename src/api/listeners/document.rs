@@ -81,9 +81,17 @@ impl ListenerWish {
     /// # Errors
     /// If `on` or the reactions are missing.
     pub fn new_config(&self) -> ApiResult<ListenerConfig> {
-        if self.reactions.is_none() {
-            return Err(no_reactions());
+        match self.reactions {
+            Some(_) => self.rule_config(),
+            None => Err(no_reactions()),
         }
+    }
+
+    /// What a listener is like of which only the rule matters, but for its reactions.
+    ///
+    /// # Errors
+    /// If `on` is missing.
+    pub fn rule_config(&self) -> ApiResult<ListenerConfig> {
         let mut config = ListenerConfig {
             name: None,
             state: ListenerState::Enabled,

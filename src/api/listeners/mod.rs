@@ -2,6 +2,7 @@
 
 mod document;
 mod reaction;
+mod test;
 mod view;
 
 use axum::{
@@ -37,6 +38,7 @@ pub fn routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
         .routes(routes!(create, list))
         .routes(routes!(get, change, delete))
+        .routes(routes!(test::test))
 }
 
 /// Make a listener.

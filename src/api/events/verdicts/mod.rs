@@ -8,7 +8,7 @@ mod later;
 mod moment;
 mod outcome;
 mod scan;
-mod sentence;
+pub mod sentence;
 mod totals;
 mod view;
 
