@@ -85,6 +85,9 @@ pub enum CliError {
     /// See [`demo::DemoError`].
     #[error(transparent)]
     Demo(#[from] demo::DemoError),
+    /// See [`client::ClientError`].
+    #[error(transparent)]
+    Client(#[from] client::ClientError),
     /// See [`send::SendError`].
     #[error(transparent)]
     Send(#[from] send::SendError),

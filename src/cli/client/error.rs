@@ -1,5 +1,7 @@
 //! Why a gateway could not be asked, and what to do about it.
 
+use std::io;
+
 use super::key::DEFAULT_KEY_FILE;
 use crate::keyfile::KeyFileError;
 
@@ -53,6 +55,9 @@ pub enum ClientError {
         /// What the gateway says.
         detail: String,
     },
+    /// The runtime could not be started.
+    #[error("this process cannot be set up: {0}")]
+    Runtime(io::Error),
     /// What came back is not what a gateway answers.
     #[error("what answers at {url} is no Riposte gateway: {reason}")]
     Foreign {

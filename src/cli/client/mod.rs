@@ -1,23 +1,27 @@
 //! The gateway as commands see it: a small REST client with a key. It is the one place where a
 //! command opens a connection; webhooks never leave through it.
 
+mod answer;
 mod error;
 mod http;
 mod key;
+mod options;
 
-use std::time::Duration;
+use std::{io, time::Duration};
 
 use reqwest::{
     Method, Response, StatusCode,
     header::{CONTENT_TYPE, RETRY_AFTER},
 };
-use serde_json::Value;
 use url::Url;
 
+use super::CliError;
 use crate::clock::Clock;
 
+pub use answer::{Answer, Refusal};
 pub use error::ClientError;
 pub use key::Key;
+pub use options::GatewayOptions;
 
 /// The header by which an operator's key names a project.
 const PROJECT_HEADER: &str = "riposte-project";
@@ -37,26 +41,16 @@ const MAX_WAIT: Duration = Duration::from_secs(30);
 /// The most bytes of an answer that are read.
 const MAX_ANSWER: usize = 16 << 20;
 
-/// What the gateway answered: JSON, whatever the status.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Answer {
-    /// The HTTP status.
-    pub status: StatusCode,
-    /// The body.
-    pub body: Value,
-}
-
-impl Answer {
-    /// What a problem (RFC 9457) says, in a line.
-    pub fn problem(&self) -> String {
-        let text = |key: &str| self.body.get(key).and_then(Value::as_str);
-        let said = text("detail").or_else(|| text("title"));
-        match (said, text("code")) {
-            (Some(said), Some(code)) => format!("{said} ({code})"),
-            (Some(said), None) => said.to_owned(),
-            _ => format!("it answers {}", self.status),
-        }
-    }
+/// Does on this thread what speaks to a gateway, until it is done.
+///
+/// # Errors
+/// What `work` ends with, or that this process cannot be set up.
+pub fn block_on<T>(work: impl Future<Output = Result<T, CliError>>) -> Result<T, CliError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let failed = |reason: io::Error| CliError::from(ClientError::Runtime(reason));
+    runtime.map_err(failed)?.block_on(work)
 }
 
 /// A gateway and the key that opens it. Clones share their connections.
@@ -194,9 +188,10 @@ impl Gateway {
             }
             bytes.extend_from_slice(&chunk);
         }
-        let body = serde_json::from_slice(&bytes)
-            .map_err(|_| self.foreign(format!("it answers {status} without JSON")))?;
-        self.judge(Answer { status, body })
+        let answer = String::from_utf8(bytes)
+            .ok()
+            .and_then(|text| Answer::parse(status, &text).ok());
+        self.judge(answer.ok_or_else(|| self.foreign(format!("it answers {status} without JSON")))?)
     }
 
     /// Passes on what is an answer to the request; that the gateway cannot be used is an error.

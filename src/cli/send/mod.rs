@@ -19,11 +19,10 @@ use self::{
 };
 use super::{
     CliError, Exit,
-    client::{Answer, ClientError, Gateway, Key},
+    client::{Answer, ClientError, Gateway, GatewayOptions, block_on},
 };
 use crate::{
     clock::Clock,
-    config::SecretText,
     domain::{
         chance::Chance,
         ids::{EventKind, Ids},
@@ -77,28 +76,16 @@ pub struct SendArgs {
     /// or just {"type": …, "data": …}
     #[arg(long, value_name = "FILE", conflicts_with_all = ["event_type", "data", "subject", "id"])]
     file: Option<PathBuf>,
-    /// The project, by id or name; needed with an operator key, `default` with the key of the
-    /// gateway that runs here
-    #[arg(long)]
-    project: Option<String>,
-    /// Where the gateway is
-    #[arg(long, env = "RIPOSTE_URL", default_value = "http://127.0.0.1:8080")]
-    url: String,
-    /// The API key; without it, the one in data/operator.key. Other users of this machine can see
-    /// arguments: prefer RIPOSTE_KEY
-    #[arg(long, env = "RIPOSTE_KEY", hide_env_values = true, value_parser = secret)]
-    key: Option<SecretText>,
     /// Print one JSON object per event
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    gateway: GatewayOptions,
 }
 
 /// Why events could not be sent.
 #[derive(Debug, thiserror::Error)]
 pub enum SendError {
-    /// See [`ClientError`].
-    #[error(transparent)]
-    Client(#[from] ClientError),
     /// See [`EventError`].
     #[error(transparent)]
     Event(#[from] EventError),
@@ -110,9 +97,6 @@ pub enum SendError {
         /// Why.
         reason: io::Error,
     },
-    /// The runtime could not be started.
-    #[error("this process cannot be set up: {0}")]
-    Runtime(io::Error),
 }
 
 impl SendArgs {
@@ -121,11 +105,7 @@ impl SendArgs {
     /// # Errors
     /// If nothing could be sent. What the gateway refuses is an answer, not an error.
     pub fn run(self, out: &mut dyn Write) -> Result<Exit, CliError> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build();
-        let runtime = runtime.map_err(SendError::Runtime)?;
-        runtime.block_on(self.send(out))
+        block_on(self.send(out))
     }
 
     async fn send(self, out: &mut dyn Write) -> Result<Exit, CliError> {
@@ -139,14 +119,14 @@ impl SendArgs {
         let mut report = Report::new(out, self.json);
         if let Some(file) = &self.file {
             let mut batches = Batches::new(open(file)?, defaults);
-            let gateway = self.gateway(clock.clone())?;
+            let gateway = self.gateway.gateway(&clock)?;
             while let Some(body) = batches.next_body().map_err(SendError::from)? {
                 report.add(&post(&gateway, BATCH, body).await?)?;
             }
             report.sum_up()?;
         } else {
             let event = self.event(&defaults)?;
-            let gateway = self.gateway(clock.clone())?;
+            let gateway = self.gateway.gateway(&clock)?;
             report.add(&post(&gateway, SINGLE, event.to_json()).await?)?;
         }
         Ok(report.exit())
@@ -166,17 +146,10 @@ impl SendArgs {
             defaults,
         )?)
     }
-
-    fn gateway(&self, clock: Clock) -> Result<Gateway, SendError> {
-        let key = Key::find(self.key.clone())?;
-        let fallback = key.is_operators().then(|| "default".to_owned());
-        let project = self.project.clone().or(fallback);
-        Ok(Gateway::new(&self.url, key, project, clock)?)
-    }
 }
 
-async fn post(gateway: &Gateway, content_type: &str, body: Vec<u8>) -> Result<Answer, SendError> {
-    Ok(gateway.post("/v1/events", content_type, body).await?)
+async fn post(gateway: &Gateway, content_type: &str, body: Vec<u8>) -> Result<Answer, ClientError> {
+    gateway.post("/v1/events", content_type, body).await
 }
 
 /// The data itself, or what stands in the file, or on standard input, that it names.
@@ -202,8 +175,4 @@ fn unreadable(path: &Path, reason: io::Error) -> SendError {
         path: path.to_owned(),
         reason,
     }
-}
-
-fn secret(text: &str) -> Result<SecretText, std::convert::Infallible> {
-    Ok(SecretText::new(text.trim()))
 }

@@ -4,7 +4,10 @@ use std::io::{self, Write};
 
 use serde_json::{Value, json};
 
-use crate::cli::{Exit, client::Answer};
+use crate::cli::{
+    Exit,
+    client::{Answer, Refusal},
+};
 
 /// Shows answers as they come and counts what is in them.
 pub struct Report<'o> {
@@ -32,8 +35,8 @@ impl<'o> Report<'o> {
     /// # Errors
     /// If it cannot be written.
     pub fn add(&mut self, answer: &Answer) -> io::Result<()> {
-        if !answer.status.is_success() {
-            return self.refusal(answer);
+        if let Some(refusal) = answer.refusal() {
+            return self.refusal(answer, &refusal);
         }
         match answer.body.get("data").and_then(Value::as_array) {
             Some(results) => results.iter().try_for_each(|result| self.result(result)),
@@ -90,7 +93,7 @@ impl<'o> Report<'o> {
     }
 
     /// A request of which the gateway took nothing.
-    fn refusal(&mut self, answer: &Answer) -> io::Result<()> {
+    fn refusal(&mut self, answer: &Answer, refusal: &Refusal) -> io::Result<()> {
         self.refused += 1;
         if self.as_json {
             return writeln!(
@@ -99,16 +102,11 @@ impl<'o> Report<'o> {
                 json!({"status": "refused", "error": answer.body})
             );
         }
-        writeln!(self.out, "refused    {}", answer.problem())?;
-        let places = answer.body.get("errors").and_then(Value::as_array);
-        for place in places.into_iter().flatten() {
-            writeln!(self.out, "{}", reason(place).trim_start_matches(": "))?;
-        }
-        Ok(())
+        writeln!(self.out, "refused    {refusal}")
     }
 }
 
-/// What a problem, or one place of it, says: `: /data/x: why`.
+/// What a problem of one event says: `: /data/x: why`.
 fn reason(problem: &Value) -> String {
     let text = |key: &str| problem.get(key).and_then(Value::as_str);
     let said = text("detail")
@@ -131,7 +129,8 @@ mod tests {
         let mut out = Vec::new();
         let mut report = Report::new(&mut out, as_json);
         let status = StatusCode::from_u16(status).expect("a status");
-        report.add(&Answer { status, body }).expect("written");
+        let answer = Answer::parse(status, &body.to_string()).expect("JSON");
+        report.add(&answer).expect("written");
         report.sum_up().expect("written");
         let exit = report.exit();
         (String::from_utf8(out).expect("UTF-8"), exit)
@@ -178,8 +177,9 @@ mod tests {
             "errors": [{"pointer": "/time", "detail": "not RFC 3339"}]});
         let (shown, exit) = reported(400, body, false);
         assert!(
-            shown
-                .starts_with("refused    an attribute is wrong (bad_event)\n/time: not RFC 3339\n"),
+            shown.starts_with(
+                "refused    an attribute is wrong (bad_event)\n  /time: not RFC 3339\n"
+            ),
             "{shown}"
         );
         assert_eq!(exit, Exit::No);
