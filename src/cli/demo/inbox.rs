@@ -134,15 +134,25 @@ impl Inbox {
             self.tell(Sign::Bad, &webhook, "answers 503, just restarting");
             return StatusCode::SERVICE_UNAVAILABLE;
         }
-        if self.memory().keep(&webhook) {
-            let said = format!("signature right, {} ms", webhook.latency.as_millis());
-            self.tell(Sign::Hears, &webhook, &said);
+        if self.hear(&webhook) {
             let inbox = Arc::clone(self);
             tokio::spawn(async move { (inbox.reaction)(webhook).await });
-        } else {
-            self.tell(Sign::Does, &webhook, "has it already, nothing to do");
         }
         StatusCode::OK
+    }
+
+    /// Remembers a webhook and tells of it; gives whether it is new.
+    fn hear(&self, webhook: &Webhook) -> bool {
+        // The story goes on as soon as the memory has it: by then it must have been told.
+        let mut memory = self.memory();
+        let is_new = memory.keep(webhook);
+        if is_new {
+            let said = format!("signature right, {} ms", webhook.latency.as_millis());
+            self.tell(Sign::Hears, webhook, &said);
+        } else {
+            self.tell(Sign::Does, webhook, "has it already, nothing to do");
+        }
+        is_new
     }
 
     /// The webhook, if it is signed as it should be.
