@@ -41,7 +41,7 @@ pub use self::state::{ApiSettings, ApiState};
 /// All routes, ready to serve.
 pub fn router(state: ApiState) -> Router {
     let request_bytes = state.settings.request_bytes;
-    let (router, document) = describe(resources());
+    let (router, document) = describe();
     router
         .route("/openapi.json", get(async move || Json(document)))
         .fallback(async |request: Request| {
@@ -66,24 +66,32 @@ pub fn router(state: ApiState) -> Router {
 
 /// The OpenAPI document that describes [`router`].
 pub fn document() -> OpenApi {
-    describe(resources()).1
+    describe().1
 }
 
-fn describe(resources: OpenApiRouter<ApiState>) -> (Router<ApiState>, OpenApi) {
-    let (router, paths) = resources.split_for_parts();
+fn describe() -> (Router<ApiState>, OpenApi) {
+    let mut in_project = resources();
+    openapi::in_project(in_project.get_openapi_mut());
+    let (router, paths) = in_project.merge(of_the_gateway()).split_for_parts();
     (router, openapi::complete(paths))
 }
 
+/// What is about the gateway as a whole.
+fn of_the_gateway() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new()
+        .merge(health::routes())
+        .merge(projects::routes())
+}
+
+/// What is about one project: that of the key, or the one that an operator names.
 fn resources() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
         .merge(endpoints::routes())
         .merge(events::routes())
         .merge(dead_letters::routes())
         .merge(deliveries::routes())
-        .merge(health::routes())
         .merge(jobs::routes())
         .merge(keys::routes())
-        .merge(projects::routes())
         .merge(stats::routes())
         .merge(listeners::routes())
 }

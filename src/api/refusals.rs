@@ -1,13 +1,18 @@
 //! What handlers refuse, as the OpenAPI document tells it.
 //!
-//! A handler names its refusals among its responses; which codes they have, and what these mean,
-//! stands in the catalogue of [`Code`] alone.
+//! A handler names its refusals among its responses; what all operations of a kind refuse is added
+//! to them by [`openapi`](super::openapi). Which codes they have, and what these mean, stands in
+//! the catalogue of [`Code`] alone.
 
 use std::collections::BTreeMap;
 
+use axum::http::{HeaderName, StatusCode, header};
 use utoipa::{
     IntoResponses,
-    openapi::{Ref, RefOr, Response, ResponseBuilder, content::ContentBuilder},
+    openapi::{
+        Header, Object, Ref, RefOr, Response, ResponseBuilder, Responses, Type,
+        content::ContentBuilder, header::HeaderBuilder,
+    },
 };
 
 use super::problem::Code;
@@ -53,28 +58,68 @@ refusals! {
     Unavailable = Unavailable;
 }
 
-/// The responses with `codes`: one for each status.
-fn told(codes: &[Code]) -> BTreeMap<String, RefOr<Response>> {
-    let mut sentences = BTreeMap::<String, Vec<String>>::new();
+/// Says among `responses` that these codes are answered too.
+pub fn add(responses: &mut Responses, codes: &[Code]) {
     for code in codes {
-        let sentence = format!("`{}`: {}", code.as_str(), code.title());
-        let status = code.status().as_str().to_owned();
-        sentences.entry(status).or_default().push(sentence);
+        let status = code.status();
+        let known = responses.responses.entry(status.as_str().to_owned());
+        let known = known.or_insert_with(|| response(status).into());
+        if let RefOr::T(known) = known {
+            tell(known, *code);
+        }
     }
-    sentences
-        .into_iter()
-        .map(|(status, sentences)| (status, response(&sentences.join("\n\n")).into()))
-        .collect()
 }
 
-fn response(description: &str) -> Response {
+/// The responses with `codes`: one for each status.
+fn told(codes: &[Code]) -> BTreeMap<String, RefOr<Response>> {
+    let mut responses = Responses::new();
+    add(&mut responses, codes);
+    responses.responses
+}
+
+/// Adds a code to what a response is described by, unless it is there.
+fn tell(response: &mut Response, code: Code) {
+    let sentence = format!("`{}`: {}", code.as_str(), code.title());
+    let description = &mut response.description;
+    if description.contains(&sentence) {
+        return;
+    }
+    if !description.is_empty() {
+        description.push_str("\n\n");
+    }
+    description.push_str(&sentence);
+}
+
+/// A response with a problem that has `status`, and the headers that come with it.
+fn response(status: StatusCode) -> Response {
     let problem = ContentBuilder::new()
         .schema(Some(Ref::from_schema_name("Problem")))
         .build();
-    ResponseBuilder::new()
-        .description(description)
+    let mut response = ResponseBuilder::new()
         .content("application/problem+json", problem)
-        .build()
+        .build();
+    if let Some((name, header)) = header_of(status) {
+        response.headers.insert(name.to_string(), header.into());
+    }
+    response
+}
+
+fn header_of(status: StatusCode) -> Option<(HeaderName, Header)> {
+    let (name, kind, description) = match status {
+        StatusCode::UNAUTHORIZED => {
+            let description = "How to say who asks: `Bearer`.";
+            (header::WWW_AUTHENTICATE, Type::String, description)
+        }
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
+            let description = "How many seconds to wait before asking again.";
+            (header::RETRY_AFTER, Type::Integer, description)
+        }
+        _ => return None,
+    };
+    let header = HeaderBuilder::new()
+        .schema(Some(Object::with_type(kind)))
+        .description(Some(description));
+    Some((name, header.build()))
 }
 
 #[cfg(test)]
@@ -93,5 +138,32 @@ mod tests {
         }
         let schema = &told["content"]["application/problem+json"]["schema"]["$ref"];
         assert_eq!(schema, "#/components/schemas/Problem");
+    }
+
+    #[test]
+    fn what_is_told_already_is_not_told_again() {
+        let mut responses = Responses::new();
+        add(&mut responses, &[Code::BadEvent, Code::BadBody]);
+        add(&mut responses, &[Code::BadBody, Code::BadParameter]);
+        let told = serde_json::to_value(&responses).expect("JSON");
+        let description = told["400"]["description"].as_str().expect("a text");
+        let codes = description.split("\n\n").map(|line| line.split('`').nth(1));
+        let codes: Vec<_> = codes.flatten().collect();
+        assert_eq!(codes, ["bad_event", "bad_body", "bad_parameter"]);
+    }
+
+    #[test]
+    fn whoever_is_to_come_back_or_to_say_who_it_is_is_told_how() {
+        let told = told(&[Code::Unauthorized, Code::Overloaded, Code::NotFound]);
+        let told = serde_json::to_value(told).expect("JSON");
+        assert_eq!(
+            told["503"]["headers"]["retry-after"]["schema"]["type"],
+            "integer"
+        );
+        assert_eq!(
+            told["401"]["headers"]["www-authenticate"]["schema"]["type"],
+            "string"
+        );
+        assert!(told["404"]["headers"].is_null(), "{told}");
     }
 }

@@ -40,6 +40,17 @@ impl Operation {
         format!("{before}{}{after}", ids.of_resource(resource))
     }
 
+    /// What programs call it.
+    fn id(&self) -> String {
+        text(&self.details["operationId"])
+    }
+
+    /// Whether an operator can say which project is meant.
+    fn is_about_a_project(&self) -> bool {
+        let mut parameters = self.details["parameters"].as_array().into_iter().flatten();
+        parameters.any(|parameter| parameter["name"] == "Riposte-Project")
+    }
+
     /// Whether it is about one thing.
     fn takes_id(&self) -> bool {
         self.path.contains('{')
@@ -187,6 +198,33 @@ async fn the_document_is_the_one_that_was_looked_at() {
         "the API's description has changed: if that is meant, run `{UPDATE}=1 cargo test --test it \
          openapi` and commit tests/openapi.json"
     );
+}
+
+#[tokio::test]
+async fn every_operation_has_a_name_of_its_own() {
+    let gateway = Gateway::start().await;
+    let operations = operations(gateway.api()).await;
+    let mut names: Vec<_> = operations.iter().map(Operation::id).collect();
+    names.sort_unstable();
+    let twice: Vec<_> = names.windows(2).filter(|pair| pair[0] == pair[1]).collect();
+    assert!(twice.is_empty(), "{twice:?}");
+}
+
+#[tokio::test]
+async fn what_is_about_a_project_says_so_and_takes_its_name() {
+    let gateway = Gateway::start().await;
+    let (nobodys, absent) = (gateway.api().in_project("nobody"), Ids::absent());
+    for operation in operations(gateway.api()).await {
+        let path = operation.path_with(&absent);
+        let (status, body) = call(&nobodys, &operation, &path, &absent).await;
+        let misses_the_project = status == 404 && body.contains("no such project");
+        let is_of_projects = operation.path.starts_with("/v1/projects/");
+        assert_eq!(
+            misses_the_project && !is_of_projects,
+            operation.is_about_a_project(),
+            "{operation:?}: {status} {body}"
+        );
+    }
 }
 
 #[tokio::test]

@@ -45,7 +45,7 @@ const GLANCE: Duration = Duration::from_millis(50);
 /// How an endpoint is tested. All may be left out, the body too.
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct TestDocument {
+pub struct EndpointTest {
     /// What is sent: an event in plain JSON or as a CloudEvent, or the id of one that is there. By
     /// default an event of the type `riposte.endpoint.test`.
     #[schema(value_type = Option<serde_json::Value>, example = json!({"type": "site.deployed", "data": {"site": 7}}))]
@@ -101,7 +101,7 @@ pub struct TestView {
 #[utoipa::path(post, path = "/v1/endpoints/{id}/test", tag = "endpoints",
     params(("id" = String, Path, description = "The endpoint: `end_…`",
             example = "end_01h455vb4pex5vsknk084sn02q"), TestParameters),
-    request_body(content = Option<TestDocument>, description = "How to test it; nothing is needed"),
+    request_body(content = Option<EndpointTest>, description = "How to test it; nothing is needed"),
     responses(
         (status = 200, description = "The test has ended.", body = TestView),
         (status = 202, description = "The test is on its way.", body = TestView),
@@ -115,8 +115,8 @@ pub async fn test(
 ) -> ApiResult<(StatusCode, [(HeaderName, &'static str); 1], Json<TestView>)> {
     let endpoint = state.store.endpoint(by.project.id, id).await?;
     let wait = checked_wait(wait.as_deref())?;
-    let document: TestDocument = match body.trim_ascii().is_empty() {
-        true => TestDocument::default(),
+    let document: EndpointTest = match body.trim_ascii().is_empty() {
+        true => EndpointTest::default(),
         false => read(&body)?,
     };
     let event = event(&state, &by, document.event.as_deref()).await?;

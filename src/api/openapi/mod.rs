@@ -1,13 +1,21 @@
 //! The OpenAPI document: made of what stands at the handlers.
+//!
+//! A handler says what is its own. What its operation has in common with others is added here, by
+//! rules that hold for all: who may ask, which project is meant, what anything that reads a body
+//! refuses, and what the operation is called.
+
+mod common;
 
 use utoipa::{
     OpenApi as _,
     openapi::{
         OpenApi,
+        path::{Operation, PathItem},
         security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
     },
 };
 
+pub use self::common::in_project;
 use super::problem::Problem;
 
 /// What the document says beside the resources.
@@ -45,5 +53,27 @@ pub fn complete(paths: OpenApi) -> OpenApi {
         KEY,
         [],
     )]);
+    for (path, operation) in operations(&mut document) {
+        common::complete(path, operation);
+    }
     document
+}
+
+/// Every operation, with its path.
+fn operations(document: &mut OpenApi) -> impl Iterator<Item = (&str, &mut Operation)> {
+    let paths = document.paths.paths.iter_mut();
+    paths.flat_map(|(path, item)| {
+        let operations = of_path(item).into_iter().flatten();
+        operations.map(|operation| (path.as_str(), operation))
+    })
+}
+
+fn of_path(item: &mut PathItem) -> [Option<&mut Operation>; 5] {
+    [
+        item.get.as_mut(),
+        item.put.as_mut(),
+        item.post.as_mut(),
+        item.patch.as_mut(),
+        item.delete.as_mut(),
+    ]
 }

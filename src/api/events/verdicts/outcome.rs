@@ -50,7 +50,7 @@ pub enum Outcome {
 
 /// What became of one reaction of a listener.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct ReactionView {
+pub struct ReactionOutcome {
     /// Which of the listener's reactions, counted from 0.
     pub reaction: u32,
     /// What became of it.
@@ -177,7 +177,7 @@ impl Traces {
         })
     }
 
-    fn reactions(&self, moment: &Moment<'_>, listener: &Listener) -> Vec<ReactionView> {
+    fn reactions(&self, moment: &Moment<'_>, listener: &Listener) -> Vec<ReactionOutcome> {
         let reactions = (0_u32..).zip(&listener.config.reactions);
         let view = |(index, reaction): (u32, &Reaction)| match reaction {
             Reaction::Webhook { endpoint } => self.webhook(moment, listener, index, *endpoint),
@@ -192,27 +192,27 @@ impl Traces {
         listener: &Listener,
         index: u32,
         endpoint: EndpointId,
-    ) -> ReactionView {
+    ) -> ReactionOutcome {
         let seen = self.delivery(listener, index);
         let view = seen.or_else(|| self.to_come(listener, index));
         let view = view.or_else(|| self.uncounted(moment, listener, index, endpoint));
-        ReactionView {
+        ReactionOutcome {
             endpoint: Some(endpoint),
-            ..view.unwrap_or_else(|| ReactionView::unrecorded(index))
+            ..view.unwrap_or_else(|| ReactionOutcome::unrecorded(index))
         }
     }
 
-    fn emission(&self, moment: &Moment<'_>, listener: &Listener, index: u32) -> ReactionView {
+    fn emission(&self, moment: &Moment<'_>, listener: &Listener, index: u32) -> ReactionOutcome {
         let child = emitted_event_id(moment.event.id, listener.id, index as usize);
         if let Some(state) = self.emitted.get(&child) {
-            return ReactionView::emitted(index, child, *state);
+            return ReactionOutcome::emitted(index, child, *state);
         }
         let seen = self.delivery(listener, index);
         let view = seen.or_else(|| self.to_come(listener, index));
-        view.unwrap_or_else(|| ReactionView::unrecorded(index))
+        view.unwrap_or_else(|| ReactionOutcome::unrecorded(index))
     }
 
-    fn delivery(&self, listener: &Listener, index: u32) -> Option<ReactionView> {
+    fn delivery(&self, listener: &Listener, index: u32) -> Option<ReactionOutcome> {
         let delivery = self.deliveries.get(&(listener.id, index))?;
         let outcome = match (delivery.target, delivery.state) {
             (crate::domain::delivery::Target::Emit, _) => Outcome::EmitFailed,
@@ -220,22 +220,22 @@ impl Traces {
             _ => Outcome::Delivery,
         };
         let around = self.circumstances.around(delivery);
-        Some(ReactionView {
+        Some(ReactionOutcome {
             delivery: Some(delivery.id),
             state: Some(delivery.state),
-            ..ReactionView::new(index, outcome, summary(delivery, &around))
+            ..ReactionOutcome::new(index, outcome, summary(delivery, &around))
         })
     }
 
     /// The reaction, if the event's fan-out has not come to it yet.
-    fn to_come(&self, listener: &Listener, index: u32) -> Option<ReactionView> {
+    fn to_come(&self, listener: &Listener, index: u32) -> Option<ReactionOutcome> {
         let own = Cursor {
             listener: Some(listener.id),
             reaction: index,
         };
         self.place.filter(|place| *place <= own)?;
         let summary = "still to come: the event's fan-out is under way".to_owned();
-        Some(ReactionView::new(index, Outcome::FanningOut, summary))
+        Some(ReactionOutcome::new(index, Outcome::FanningOut, summary))
     }
 
     /// The reaction, if it was skipped without a row of its own.
@@ -245,7 +245,7 @@ impl Traces {
         listener: &Listener,
         index: u32,
         endpoint: EndpointId,
-    ) -> Option<ReactionView> {
+    ) -> Option<ReactionOutcome> {
         let is_loop = moment.event.lineage.contains(listener.id);
         let reasons = SkipReason::ALL.iter().copied();
         let mut reasons =
@@ -259,11 +259,15 @@ impl Traces {
             counted.count,
             counted.minute
         );
-        Some(ReactionView::new(index, Outcome::SkippedUnlisted, summary))
+        Some(ReactionOutcome::new(
+            index,
+            Outcome::SkippedUnlisted,
+            summary,
+        ))
     }
 }
 
-impl ReactionView {
+impl ReactionOutcome {
     fn new(reaction: u32, outcome: Outcome, summary: String) -> Self {
         Self {
             reaction,

@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 use super::{
     moment::{Audience, Moment},
-    outcome::ReactionView,
+    outcome::ReactionOutcome,
     totals::TotalsView,
 };
 use crate::{
@@ -88,7 +88,7 @@ pub struct VerdictView {
     /// The verdict, clause by clause; null if this version of the gateway cannot read the rule.
     pub verdict: Option<Explanation>,
     /// What became of its reactions; empty if it did not match or was not asked.
-    pub reactions: Vec<ReactionView>,
+    pub reactions: Vec<ReactionOutcome>,
 }
 
 /// A listener that came too late.

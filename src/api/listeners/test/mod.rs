@@ -36,7 +36,7 @@ const TEST_TIME: Duration = Duration::from_millis(500);
 /// A listener and the events to try it with.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct TestDocument {
+pub struct ListenerTest {
     /// The listener: the id of one that is there, or a document like one that is to be made, of which
     /// only `on` must be there.
     #[schema(value_type = serde_json::Value, example = json!(
@@ -80,14 +80,14 @@ pub struct TestResult {
 /// where its webhooks would go, and the events that it would emit, or why it could not. Nothing is
 /// stored and nothing sent. A document is checked as when a listener is made, its URLs too.
 #[utoipa::path(post, path = "/v1/listeners/test", tag = "listeners",
-    request_body = TestDocument,
+    request_body = ListenerTest,
     responses(
         (status = 200, description = "What it would do.", body = TestResults),
         TestRefused))]
 pub async fn test(
     State(state): State<ApiState>,
     by: InProject,
-    Body(document): Body<TestDocument>,
+    Body(document): Body<ListenerTest>,
 ) -> ApiResult<Json<TestResults>> {
     if !(1..=MAX_EVENTS).contains(&document.events.len()) {
         let detail = format!("give from 1 to {MAX_EVENTS} events");
