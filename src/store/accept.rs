@@ -7,7 +7,8 @@ use sqlx::Row as _;
 use super::{
     Connection, Store, StoreResult,
     columns::{Columns as _, to_json},
-    events, fanouts,
+    counters::{Counter, Deltas},
+    dead_letters, events, fanouts,
     rows::{Insert, list},
     skips,
     unit::{Acceptance, Continuation, EventKey, Fate, NewDelivery, Unit},
@@ -44,6 +45,7 @@ impl Store {
         let mut batch = Batch {
             units,
             results: vec![Acceptance::Stored; units.len()],
+            deltas: Deltas::default(),
         };
         batch.leave_out_stale(&mut transaction).await?;
         batch.carry_on(&mut transaction, context.now).await?;
@@ -51,6 +53,7 @@ impl Store {
             .leave_out_duplicates(&mut transaction, context)
             .await?;
         batch.write(&mut transaction, context).await?;
+        batch.deltas.write(&mut transaction).await?;
         transaction.commit().await?;
         Ok(batch.results)
     }
@@ -60,6 +63,8 @@ impl Store {
 struct Batch<'a> {
     units: &'a [&'a Unit],
     results: Vec<Acceptance>,
+    /// By how much it changes the counters.
+    deltas: Deltas,
 }
 
 impl<'a> Batch<'a> {
@@ -102,10 +107,11 @@ impl<'a> Batch<'a> {
         for (place, continuation) in continuing {
             let moved = match continuation {
                 Continuation::Fanout { from, then } => {
-                    fanouts::advance(connection, from, *then).await?
+                    fanouts::advance(connection, from, *then, &mut self.deltas).await?
                 }
                 Continuation::Emission(delivery) => {
-                    super::dead_letters::settle_emission(connection, *delivery, now).await?
+                    let deltas = &mut self.deltas;
+                    dead_letters::settle_emission(connection, *delivery, now, deltas).await?
                 }
             };
             if !moved {
@@ -151,16 +157,32 @@ impl<'a> Batch<'a> {
         Ok(())
     }
 
-    async fn write(&self, connection: &mut Connection, context: AcceptContext) -> StoreResult<()> {
+    async fn write(
+        &mut self,
+        connection: &mut Connection,
+        context: AcceptContext,
+    ) -> StoreResult<()> {
         let going: Vec<_> = self.going().map(|(_, unit)| unit).collect();
         let met: Vec<_> = going.iter().flat_map(|unit| &unit.events).collect();
         events::insert(connection, &met).await?;
+        let deltas = &mut self.deltas;
+        for event in met.iter().map(|met| &met.event) {
+            deltas.add(event.project, Counter::Events, 1);
+            deltas.add_bytes(event.project, event.data.bytes());
+        }
         let deliveries: Vec<_> = going.iter().flat_map(|unit| &unit.deliveries).collect();
-        let deliveries = skips::count_excess(connection, deliveries, context.now).await?;
+        let deliveries = skips::count_excess(connection, deliveries, context.now, deltas).await?;
         insert_deliveries(connection, &deliveries, context.now).await?;
+        for delivery in &deliveries {
+            deltas.add(delivery.project, Counter::of(state(&delivery.fate)), 1);
+        }
         enqueue(connection, &deliveries, context.node).await?;
         let cursors: Vec<_> = going.iter().flat_map(|unit| &unit.fanouts).collect();
-        fanouts::insert(connection, &cursors).await
+        fanouts::insert(connection, &cursors).await?;
+        for fanout in cursors {
+            deltas.add(fanout.project, Counter::Fanouts, 1);
+        }
+        Ok(())
     }
 }
 
@@ -269,10 +291,10 @@ async fn insert_deliveries(
     };
     insert
         .run(connection, deliveries, |values, delivery| {
-            let (state, reason, detail) = match &delivery.fate {
-                Fate::Pending { .. } => (DeliveryState::Pending, None, None),
-                Fate::Skipped(reason) => (DeliveryState::Skipped, Some(reason.as_str()), None),
-                Fate::Dead(reason, why) => (DeliveryState::Dead, Some(reason.as_str()), Some(why)),
+            let (reason, detail) = match &delivery.fate {
+                Fate::Pending { .. } => (None, None),
+                Fate::Skipped(reason) => (Some(reason.as_str()), None),
+                Fate::Dead(reason, why) => (Some(reason.as_str()), Some(why)),
             };
             let cause = delivery.cause.as_ref();
             values
@@ -283,7 +305,7 @@ async fn insert_deliveries(
                 .bind(cause.map(|cause| cause.revision))
                 .bind(cause.map(|cause| cause.reaction))
                 .bind(delivery.endpoint.map(|endpoint| endpoint.to_string()))
-                .bind(state.as_str())
+                .bind(state(&delivery.fate).as_str())
                 .bind(reason)
                 .bind(detail)
                 .bind(now.as_millis())
@@ -292,6 +314,15 @@ async fn insert_deliveries(
         })
         .await?;
     Ok(())
+}
+
+/// The state in which a delivery begins.
+fn state(fate: &Fate) -> DeliveryState {
+    match fate {
+        Fate::Pending { .. } => DeliveryState::Pending,
+        Fate::Skipped(_) => DeliveryState::Skipped,
+        Fate::Dead(..) => DeliveryState::Dead,
+    }
 }
 
 async fn enqueue(

@@ -3,6 +3,7 @@
 use super::{
     Connection, Store, StoreResult,
     columns::Columns as _,
+    counters::{self, Deltas},
     deliveries::{close, find},
     rows::list,
 };
@@ -180,26 +181,35 @@ pub(super) async fn reopen(
     ids: &[DeliveryId],
     now: Timestamp,
 ) -> StoreResult<u64> {
-    let reopened = sqlx::query(
+    let closed = sqlx::query(
+        "SELECT id FROM deliveries
+         WHERE id IN (SELECT value FROM json_each($1)) AND state <> 'pending' AND endpoint_id IS NOT NULL",
+    )
+    .bind(list(ids))
+    .fetch_all(&mut *connection)
+    .await?;
+    let closed = closed.iter().map(|row| row.text("id"));
+    let closed = closed.collect::<StoreResult<Vec<_>>>()?;
+    let before = counters::states(&mut *connection, &closed).await?;
+    sqlx::query(
         "UPDATE deliveries
          SET state = 'pending', reason = NULL, cancel_requested = 0, attempts_before = attempts,
              since = $2, updated_at = $2
-         WHERE id IN (SELECT value FROM json_each($1)) AND state <> 'pending' AND endpoint_id IS NOT NULL
-         RETURNING id",
+         WHERE id IN (SELECT value FROM json_each($1))",
     )
-    .bind(list(ids))
+    .bind(list(&closed))
     .bind(now.as_millis())
-    .fetch_all(&mut *connection)
+    .execute(&mut *connection)
     .await?;
-    let reopened = reopened.iter().map(|row| row.text("id"));
-    let reopened = reopened.collect::<StoreResult<Vec<_>>>()?;
     let queued = sqlx::query(
         "INSERT INTO queue (delivery_id, endpoint_id, due_at)
          SELECT id, endpoint_id, $2 FROM deliveries WHERE id IN (SELECT value FROM json_each($1))",
     )
-    .bind(list(&reopened))
+    .bind(list(&closed))
     .bind(now.as_millis())
-    .execute(connection)
+    .execute(&mut *connection)
     .await?;
+    let deltas = Deltas::moving(before, DeliveryState::Pending);
+    deltas.write(connection).await?;
     Ok(queued.rows_affected())
 }

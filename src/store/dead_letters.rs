@@ -9,7 +9,8 @@ use sqlx::sqlite::SqliteRow;
 
 pub use self::find::{Counted, Found, From};
 use super::{
-    Connection, Store, StoreResult, act, columns::Columns as _, deliveries, jobs::Step, rows::list,
+    Connection, Store, StoreResult, act, columns::Columns as _, counters::Deltas, deliveries,
+    jobs::Step, rows::list,
 };
 use crate::domain::{
     delivery::{CancelReason, DeliveryState},
@@ -203,16 +204,23 @@ pub(super) async fn settle_emission(
     connection: &mut Connection,
     id: DeliveryId,
     now: Timestamp,
+    deltas: &mut Deltas,
 ) -> StoreResult<bool> {
     let settled = sqlx::query(
         "UPDATE deliveries SET state = 'delivered', reason = NULL, detail = NULL, updated_at = $2
-         WHERE id = $1 AND state = 'dead' AND endpoint_id IS NULL",
+         WHERE id = $1 AND state = 'dead' AND endpoint_id IS NULL
+         RETURNING project_id",
     )
     .bind(id.to_string())
     .bind(now.as_millis())
-    .execute(connection)
+    .fetch_optional(connection)
     .await?;
-    Ok(settled.rows_affected() == 1)
+    let Some(row) = settled else {
+        return Ok(false);
+    };
+    let (from, to) = (DeliveryState::Dead, DeliveryState::Delivered);
+    deltas.moved(row.parsed("project_id")?, from, to, 1);
+    Ok(true)
 }
 
 /// Where a delivery and its endpoint stand.

@@ -2,7 +2,12 @@
 
 use sqlx::{QueryBuilder, Sqlite, sqlite::SqliteRow};
 
-use super::{Connection, Store, StoreError, StoreResult, columns::Columns as _, rows::list};
+use super::{
+    Connection, Store, StoreError, StoreResult,
+    columns::Columns as _,
+    counters::{self, Deltas},
+    rows::list,
+};
 use crate::domain::{
     delivery::{Cause, Delivery, DeliveryState, Target},
     ids::{DeliveryId, EndpointId, EventId, ListenerId, ProjectId},
@@ -99,6 +104,7 @@ pub(super) async fn close(
     reason: &str,
     now: Timestamp,
 ) -> StoreResult<()> {
+    let before = counters::states(&mut *connection, ids).await?;
     sqlx::query(
         "UPDATE deliveries SET state = $2, reason = $3, updated_at = $4, cancel_requested = 0
          WHERE id IN (SELECT value FROM json_each($1))",
@@ -107,9 +113,9 @@ pub(super) async fn close(
     .bind(state.as_str())
     .bind(reason)
     .bind(now.as_millis())
-    .execute(connection)
+    .execute(&mut *connection)
     .await?;
-    Ok(())
+    Deltas::moving(before, state).write(connection).await
 }
 
 /// The delivery in a row of [`SELECT`].

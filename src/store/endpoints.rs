@@ -6,7 +6,11 @@ mod tests;
 
 use std::time::Duration;
 
-use super::{Connection, Store, StoreError, StoreResult, columns::to_json};
+use super::{
+    Connection, Store, StoreError, StoreResult,
+    columns::to_json,
+    counters::{Counter, Deltas},
+};
 use crate::domain::{
     endpoint::{Endpoint, EndpointConfig, LiveSecret, StateReason},
     ids::{EndpointId, ProjectId},
@@ -96,6 +100,7 @@ impl Store {
             .bind(id.to_string())
             .execute(&mut *transaction)
             .await?;
+        count(&mut transaction, project, -1).await?;
         transaction.commit().await?;
         Ok(())
     }
@@ -199,7 +204,8 @@ impl Store {
         .execute(&mut *connection)
         .await?;
         self.insert_secret(connection, new.id, &new.secret, now)
-            .await
+            .await?;
+        count(connection, project, 1).await
     }
 
     async fn update(
@@ -252,6 +258,13 @@ impl Store {
         .await?;
         self.endpoint_of(&row.ok_or(StoreError::NotFound("endpoint"))?)
     }
+}
+
+/// Counts that `project` has `number` more endpoints.
+async fn count(connection: &mut Connection, project: ProjectId, number: i64) -> StoreResult<()> {
+    let mut deltas = Deltas::default();
+    deltas.add(project, Counter::Endpoints, number);
+    deltas.write(connection).await
 }
 
 /// Whether `project` has the endpoint `id`.

@@ -5,6 +5,7 @@ use sqlx::sqlite::SqliteRow;
 use super::{
     Connection, Store, StoreResult,
     columns::Columns as _,
+    counters::{Counter, Deltas},
     rows::Insert,
     unit::{Cursor, Fanout},
 };
@@ -53,6 +54,7 @@ pub(super) async fn advance(
     connection: &mut Connection,
     from: &Fanout,
     then: Option<Cursor>,
+    deltas: &mut Deltas,
 ) -> StoreResult<bool> {
     let statement = match then {
         Some(_) => {
@@ -74,7 +76,11 @@ pub(super) async fn advance(
             .bind(listener_text(then.listener))
             .bind(then.reaction);
     }
-    Ok(statement.execute(connection).await?.rows_affected() == 1)
+    let moved = statement.execute(connection).await?.rows_affected() == 1;
+    if moved && then.is_none() {
+        deltas.add(from.project, Counter::Fanouts, -1);
+    }
+    Ok(moved)
 }
 
 fn listener_text(listener: Option<ListenerId>) -> String {

@@ -7,6 +7,7 @@ use sqlx::sqlite::SqliteRow;
 use super::{
     Connection, Store, StoreError, StoreResult,
     columns::{Columns as _, to_json},
+    counters::{Counter, Deltas},
     endpoints::{self, NewEndpoint},
 };
 use crate::domain::{
@@ -79,6 +80,7 @@ impl Store {
         };
         let state = listener.config.state.as_str();
         add_revision(&mut transaction, &listener, state).await?;
+        count(&mut transaction, project, 1).await?;
         transaction.commit().await?;
         Ok(Placed { listener, by_url })
     }
@@ -134,6 +136,7 @@ impl Store {
             ..last
         };
         add_revision(&mut transaction, &end, DELETED).await?;
+        count(&mut transaction, project, -1).await?;
         transaction.commit().await?;
         Ok(())
     }
@@ -206,6 +209,13 @@ impl Store {
         }
         Ok((reactions, by_url))
     }
+}
+
+/// Counts that `project` has `number` more listeners.
+async fn count(connection: &mut Connection, project: ProjectId, number: i64) -> StoreResult<()> {
+    let mut deltas = Deltas::default();
+    deltas.add(project, Counter::Listeners, number);
+    deltas.write(connection).await
 }
 
 async fn check_endpoint(

@@ -7,13 +7,14 @@ use serde::Serialize;
 use super::{
     Connection, Store, StoreResult,
     columns::{Columns as _, to_json},
+    counters::Deltas,
     rows::{Insert, list},
 };
 use crate::domain::{
     attempt::Attempt,
     delivery::{CancelReason, DeadReason, DeliveryState},
     endpoint::{EndpointState, StateReason},
-    ids::{DeliveryId, NodeId},
+    ids::{DeliveryId, NodeId, ProjectId},
     retry::Verdict,
     time::Timestamp,
     webhook::Format,
@@ -70,9 +71,25 @@ impl Store {
                 disable(&mut transaction, &outcome.attempt, reason, now).await?;
             }
         }
+        deltas(outcomes, &written).write(&mut transaction).await?;
         transaction.commit().await?;
         Ok(changes.iter().map(recorded).collect())
     }
+}
+
+/// By how much outcomes and the changes of their deliveries, all of which were pending, change the
+/// counters.
+fn deltas(outcomes: &[Outcome], changes: &[&Change]) -> Deltas {
+    let mut deltas = Deltas::default();
+    for attempt in outcomes.iter().map(|outcome| &outcome.attempt) {
+        if let Ok(response) = &attempt.exchange.result {
+            deltas.add_bytes(attempt.project, &response.body);
+        }
+    }
+    for change in changes {
+        deltas.moved(change.project, DeliveryState::Pending, change.state, 1);
+    }
+    deltas
 }
 
 /// The deliveries that `node` still owns, and whether each is to be called off.
@@ -115,6 +132,8 @@ struct Change {
     detail: Option<String>,
     attempts: u32,
     due: Option<i64>,
+    #[serde(skip)]
+    project: ProjectId,
 }
 
 fn change(outcome: &Outcome, held: &HashMap<DeliveryId, bool>) -> Option<Change> {
@@ -140,6 +159,7 @@ fn change(outcome: &Outcome, held: &HashMap<DeliveryId, bool>) -> Option<Change>
             .map(|failure| failure.to_string()),
         attempts: attempt.number,
         due,
+        project: attempt.project,
     })
 }
 

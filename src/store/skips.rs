@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::{
     Connection, StoreResult,
     columns::{Columns as _, to_json},
+    counters::{Counter, Deltas},
     rows::Insert,
     unit::{Fate, NewDelivery},
 };
@@ -26,6 +27,7 @@ pub(super) async fn count_excess<'a>(
     connection: &mut Connection,
     deliveries: Vec<&'a NewDelivery>,
     now: Timestamp,
+    deltas: &mut Deltas,
 ) -> StoreResult<Vec<&'a NewDelivery>> {
     let mut wanted: HashMap<ListenerId, i64> = HashMap::new();
     for (listener, _) in deliveries.iter().copied().filter_map(skipped) {
@@ -44,6 +46,7 @@ pub(super) async fn count_excess<'a>(
             Some(rows) if *rows > 0 => *rows -= 1,
             _ => {
                 excess.add(delivery, listener, reason);
+                deltas.add(delivery.project, Counter::SkippedWithoutRows, 1);
                 return false;
             }
         }

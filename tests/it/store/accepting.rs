@@ -9,6 +9,7 @@ use riposte::{
     },
     store::{
         StoreError,
+        counters::Counter,
         deliveries::DeliveryFilter,
         unit::{Acceptance, Continuation, Cursor, Fanout, Fate, Unit},
     },
@@ -75,15 +76,8 @@ pub async fn the_same_event_is_a_duplicate_and_another_one_under_its_key_a_confl
         results,
         [Acceptance::Duplicate(id), Acceptance::Conflict(id)]
     );
-    assert_eq!(
-        world
-            .store
-            .stats(default_project())
-            .await
-            .expect("stats")
-            .events,
-        1
-    );
+    let counts = world.store.counts(default_project()).await;
+    assert_eq!(counts.expect("counts").get(Counter::Events), 1);
 }
 
 pub async fn a_batch_answers_for_each_unit(world: World) {
@@ -215,9 +209,9 @@ pub async fn skipped_deliveries_are_rows_up_to_a_limit_and_counts_beyond(world: 
         }
         assert_eq!(world.accept(&[&unit]).await, [Acceptance::Stored]);
     }
-    let stats = world.store.stats(default_project()).await.expect("stats");
-    assert_eq!(stats.deliveries.get(&DeliveryState::Skipped), Some(&1_000));
-    assert_eq!(stats.skipped_without_rows, 200);
+    let counts = world.store.counts(default_project()).await.expect("counts");
+    assert_eq!(counts.get(Counter::Skipped), 1_000);
+    assert_eq!(counts.get(Counter::SkippedWithoutRows), 200);
     let filter = DeliveryFilter {
         listener: Some(listener),
         ..DeliveryFilter::default()

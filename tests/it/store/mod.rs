@@ -2,6 +2,7 @@
 
 mod accepting;
 mod claiming;
+mod counters;
 mod dead_letters;
 mod world;
 
@@ -46,6 +47,9 @@ conformance! {
         what_waits_for_a_closed_endpoint_is_due_at_once,
         an_endpoint_that_has_moved_is_not_disabled_by_its_old_url,
         a_gone_endpoint_is_disabled_with_its_outcome;
+    counters:
+        counters_say_what_a_count_over_the_rows_says,
+        a_backlog_says_what_is_due_late_and_held;
     dead_letters:
         a_page_of_dead_letters_is_redriven_as_far_as_it_can_be,
         a_discarded_dead_letter_is_cancelled_and_keeps_its_last_error,

@@ -25,6 +25,7 @@ use riposte::{
         unit::{Acceptance, EventKey, Fate, MetEvent, NewDelivery, Unit},
     },
 };
+use sqlx::{AssertSqlSafe, ConnectOptions as _, sqlite::SqliteConnectOptions};
 use tempfile::TempDir;
 
 pub const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
@@ -39,7 +40,7 @@ pub struct World {
     pub node: NodeId,
     pub ids: Ids,
     pub chance: Chance,
-    _directory: TempDir,
+    directory: TempDir,
 }
 
 impl World {
@@ -58,8 +59,21 @@ impl World {
             node: ids.next(NOW),
             ids,
             chance,
-            _directory: directory,
+            directory,
         }
+    }
+
+    /// Forgets the counters, and lets the migration that brought them count anew.
+    pub async fn migrates_counters(&self) {
+        let migration = include_str!("../../../migrations/sqlite/0003_counters.sql");
+        let from = migration.find("INSERT INTO counters").expect("a beginning");
+        let to = migration.find("-- How long").expect("an end");
+        let path = self.directory.path().join("riposte.db");
+        let options = SqliteConnectOptions::new().filename(path);
+        let mut connection = options.connect().await.expect("a connection");
+        let counting = format!("DELETE FROM counters; {}", &migration[from..to]);
+        let counted = sqlx::raw_sql(AssertSqlSafe(counting));
+        counted.execute(&mut connection).await.expect("counted");
     }
 
     /// Writes units as this world's node, at [`NOW`].
