@@ -10,6 +10,7 @@ pub mod endpoints;
 pub mod events;
 pub mod extract;
 pub mod field;
+pub mod find;
 mod finish;
 pub mod health;
 pub mod jobs;
@@ -88,6 +89,7 @@ fn resources() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
         .merge(endpoints::routes())
         .merge(events::routes())
+        .merge(find::routes())
         .merge(dead_letters::routes())
         .merge(deliveries::routes())
         .merge(jobs::routes())

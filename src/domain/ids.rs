@@ -107,7 +107,7 @@ pub fn emitted_event_id(parent: EventId, listener: ListenerId, reaction: usize) 
 }
 
 /// The time that a UUIDv7 carries in its first 48 bits.
-fn millis_of(uuid: Uuid) -> u64 {
+pub(super) fn millis_of(uuid: Uuid) -> u64 {
     (uuid.as_u128() >> 80) as u64
 }
 

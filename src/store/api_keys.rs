@@ -124,7 +124,7 @@ impl Store {
     }
 }
 
-fn key(row: &SqliteRow) -> StoreResult<KeyRecord> {
+pub(super) fn key(row: &SqliteRow) -> StoreResult<KeyRecord> {
     let hash = row.blob("hash")?;
     Ok(KeyRecord {
         id: row.parsed("id")?,

@@ -48,7 +48,7 @@ pub struct ByUrl {
 }
 
 /// The state of the revision that ends a listener.
-const DELETED: &str = "deleted";
+pub(super) const DELETED: &str = "deleted";
 
 impl Store {
     /// Makes a listener of `config` and `reactions`, with the endpoints that these ask for by

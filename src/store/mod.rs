@@ -18,6 +18,7 @@ pub mod endpoints;
 pub mod error;
 pub mod events;
 pub mod fanouts;
+pub mod find;
 pub mod jobs;
 pub mod listeners;
 pub mod projects;

@@ -121,7 +121,7 @@ async fn find(connection: &mut Connection, id: ProjectId) -> StoreResult<Project
     project(&row.ok_or(StoreError::NotFound("project"))?)
 }
 
-fn project(row: &SqliteRow) -> StoreResult<Project> {
+pub(super) fn project(row: &SqliteRow) -> StoreResult<Project> {
     Ok(Project {
         id: row.parsed("id")?,
         name: ProjectName::parse(row.text("name")?)

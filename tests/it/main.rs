@@ -8,6 +8,7 @@ mod delivering;
 mod emit;
 mod endpoints;
 mod fan_out;
+mod find;
 mod guard;
 mod health;
 mod jobs;

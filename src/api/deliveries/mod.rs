@@ -154,6 +154,15 @@ pub async fn view(state: &ApiState, project: ProjectId, id: DeliveryId) -> ApiRe
     ))
 }
 
+/// Where `delivery` stands, in a sentence.
+///
+/// # Errors
+/// If the store cannot be read.
+pub async fn sentence(state: &ApiState, delivery: &Delivery) -> ApiResult<String> {
+    let around = circumstances::around(state, delivery).await?;
+    Ok(summary::summary(delivery, &around))
+}
+
 /// The event of `delivery`, if it is still kept. It may be another project's: what the platform
 /// delivers are its customers' events.
 async fn event(state: &ApiState, delivery: &Delivery) -> StoreResult<Option<Event>> {

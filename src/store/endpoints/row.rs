@@ -19,7 +19,7 @@ use crate::{
 
 impl Store {
     /// The endpoint in `row`.
-    pub(super) fn endpoint_of(&self, row: &SqliteRow) -> StoreResult<Endpoint> {
+    pub(in crate::store) fn endpoint_of(&self, row: &SqliteRow) -> StoreResult<Endpoint> {
         let id = row.parsed("id")?;
         let url = row.text("url")?;
         let retry = row.text_opt("retry_json")?;
