@@ -2,6 +2,7 @@
 
 PY_CLIENTS := target/clients/py/.ready
 JS_CLIENTS := tests/clients/js/node_modules/.package-lock.json
+BROWSER := target/clients/browser/.ready
 ROUNDS ?= 20
 
 .DEFAULT_GOAL := help
@@ -29,7 +30,7 @@ crash: ## Kill the gateway ROUNDS times while events stream in, and count what i
 bench: ## Measure what a backlog costs: memory, and how another endpoint is served.
 	cargo bench --locked --bench backlog
 
-clients: $(PY_CLIENTS) $(JS_CLIENTS) ## Install the public clients that the tests use.
+clients: $(PY_CLIENTS) $(JS_CLIENTS) $(BROWSER) ## Install the public clients that the tests use.
 
 deny: ## Check licences, duplicates and sources of the dependencies; needs cargo-deny.
 	cargo deny check licenses bans sources
@@ -40,4 +41,8 @@ $(PY_CLIENTS): tests/clients/requirements.txt scripts/python-clients
 
 $(JS_CLIENTS): tests/clients/js/package-lock.json
 	npm --prefix tests/clients/js ci
+	@touch $@
+
+$(BROWSER): scripts/browser
+	scripts/browser $(@D)
 	@touch $@

@@ -21,6 +21,7 @@ pub mod openapi;
 pub mod page;
 pub mod problem;
 pub mod projects;
+pub mod reference;
 pub mod refusals;
 pub mod state;
 pub mod stats;
@@ -45,6 +46,7 @@ pub fn router(state: ApiState) -> Router {
     let (router, document) = describe();
     router
         .route("/openapi.json", get(async move || Json(document)))
+        .merge(reference::routes())
         .fallback(async |request: Request| {
             Problem::new(
                 Code::NotFound,

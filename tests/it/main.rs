@@ -17,6 +17,7 @@ mod malformed;
 mod openapi;
 mod overload;
 mod projects;
+mod reference;
 mod restart;
 mod retrying;
 mod secrets;

@@ -211,6 +211,21 @@ async fn every_operation_has_a_name_of_its_own() {
 }
 
 #[tokio::test]
+async fn every_operation_stands_under_a_heading_that_is_explained() {
+    let gateway = Gateway::start().await;
+    let document = gateway.api().get("/openapi.json").await.expect(200);
+    let headings = document["tags"].as_array().expect("headings");
+    let names: Vec<_> = headings.iter().map(|heading| &heading["name"]).collect();
+    for operation in operations(gateway.api()).await {
+        let heading = &operation.details["tags"][0];
+        assert!(
+            names.contains(&heading),
+            "{heading} is not in src/api/openapi/mod.rs"
+        );
+    }
+}
+
+#[tokio::test]
 async fn what_is_about_a_project_says_so_and_takes_its_name() {
     let gateway = Gateway::start().await;
     let (nobodys, absent) = (gateway.api().in_project("nobody"), Ids::absent());

@@ -30,7 +30,17 @@ use super::problem::Problem;
                    A project's key implies its project; an operator names it in `Riposte-Project`, \
                    by name or id, and means `default` where the header is left out. Errors are RFC 9457 \
                    `application/problem+json` with a stable `code`.",
-    )
+    ),
+    tags(
+        (name = "events", description = "What happened: sent by services, and what came of it."),
+        (name = "listeners", description = "What users wait for, and what follows then."),
+        (name = "endpoints", description = "Where webhooks go, and how they are signed."),
+        (name = "deliveries", description = "Webhooks on their way, with every attempt."),
+        (name = "dead letters", description = "What was given up, until it is redriven or discarded."),
+        (name = "jobs", description = "Long work, and how far it has come."),
+        (name = "administration", description = "Projects and API keys."),
+        (name = "operation", description = "Whether the gateway is well, and how much it has of what."),
+    ),
 )]
 struct Frame;
 
