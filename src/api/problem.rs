@@ -19,8 +19,9 @@ use crate::{
     store::StoreError,
 };
 
+// The name is taken as a token, as `domain::names` explains.
 macro_rules! codes {
-    ($($(#[doc = $doc:literal])* $variant:ident = $name:literal, $status:ident;)*) => {
+    ($($(#[doc = $doc:literal])* $variant:ident = $name:tt, $status:ident;)*) => {
         /// Every error that the API answers with. The name is stable; `docs/api-errors.md` explains
         /// each.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

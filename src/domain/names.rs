@@ -1,9 +1,12 @@
 //! Closed lists whose members have names that are part of the API.
 
 /// Declares an enum whose variants are known by a name: in JSON, in the store and in text.
+///
+/// The name is taken as a token: what a macro takes as a literal is hidden from the derive of the
+/// schema, which would say that the variant is called as it is in Rust.
 macro_rules! named {
     ($(#[$meta:meta])* pub enum $name:ident {
-        $($(#[doc = $doc:literal])* $variant:ident = $text:literal,)*
+        $($(#[doc = $doc:literal])* $variant:ident = $text:tt,)*
     }) => {
         $(#[$meta])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]

@@ -28,6 +28,7 @@ use crate::{
 /// What became of a reaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = Fate)]
 pub enum Outcome {
     /// A delivery was made: its `state` says how far it has come.
     Delivery,
