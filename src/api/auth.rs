@@ -6,6 +6,7 @@ use axum::{
 };
 
 use super::{
+    access::Access,
     problem::{ApiResult, Code, Problem},
     state::ApiState,
 };
@@ -14,6 +15,7 @@ use crate::{
         api_key::ApiKey,
         ids::{KeyId, ProjectId, default_project},
         project::{Project, ProjectName},
+        scope::Scopes,
         time::Timestamp,
     },
     store::StoreError,
@@ -35,6 +37,8 @@ pub enum Caller {
         key: KeyId,
         /// When its key ends, if it does.
         until: Option<Timestamp>,
+        /// What its key may do.
+        scopes: Scopes,
     },
 }
 
@@ -44,6 +48,14 @@ impl Caller {
         match self {
             Self::Operator => None,
             Self::Project { until, .. } => until,
+        }
+    }
+
+    /// What the key may do with which is asked.
+    pub fn scopes(self) -> Scopes {
+        match self {
+            Self::Operator => Scopes::ALL,
+            Self::Project { scopes, .. } => scopes,
         }
     }
 
@@ -60,9 +72,25 @@ impl FromRequestParts<ApiState> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> ApiResult<Self> {
+        if let Some(known) = parts.extensions.get::<Self>() {
+            return Ok(*known);
+        }
+        let caller = Self::authenticate(&parts.headers, state).await?;
+        if let Self::Project { scopes, .. } = caller {
+            let access = parts.extensions.get().copied();
+            access.unwrap_or(Access::Operators).check(scopes)?;
+        }
+        // What takes a request apart asks more than once who sent it.
+        parts.extensions.insert(caller);
+        Ok(caller)
+    }
+}
+
+impl Caller {
+    async fn authenticate(headers: &HeaderMap, state: &ApiState) -> ApiResult<Self> {
         // Whether a key is malformed, unknown, expired or revoked is nobody's business.
         let refused = || Problem::new(Code::Unauthorized, "the API key opens nothing");
-        let key = ApiKey::parse(bearer(&parts.headers)?).map_err(|_| refused())?;
+        let key = ApiKey::parse(bearer(headers)?).map_err(|_| refused())?;
         if key.matches(&state.settings.operator_key.hash()) {
             return Ok(Self::Operator);
         }
@@ -73,8 +101,12 @@ impl FromRequestParts<ApiState> for Caller {
         if !key.matches(&record.hash) || !record.is_live(state.clock.now()) {
             return Err(refused());
         }
-        let (key, until) = (record.id, record.expires_at);
-        let own = record.project.map(|id| Self::Project { id, key, until });
+        let own = record.project.map(|id| Self::Project {
+            id,
+            key: record.id,
+            until: record.expires_at,
+            scopes: record.scopes,
+        });
         Ok(own.unwrap_or(Self::Operator))
     }
 }

@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
+    access::{Scope, needs},
     auth::InProject,
     extract::{Id, Parameters},
     page::{Page, list_parameters, parameter},
@@ -30,9 +31,9 @@ use crate::{
 /// The routes of this file.
 pub fn routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
-        .routes(routes!(list))
-        .routes(routes!(get))
-        .routes(routes!(cancel))
+        .routes(needs([Scope::EventsRead], routes!(list)))
+        .routes(needs([Scope::EventsRead], routes!(get)))
+        .routes(needs([Scope::DeliveriesAct], routes!(cancel)))
 }
 
 list_parameters! {

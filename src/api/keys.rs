@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
+    access::{Scope, needs},
     auth::InProject,
     endpoints::NO_STORE,
     extract::{Body, Id, Parameters},
@@ -23,6 +24,7 @@ use crate::{
     domain::{
         api_key::ApiKey,
         ids::{KeyId, ProjectId},
+        scope::Scopes,
         time::Timestamp,
     },
     store::api_keys::KeyRecord,
@@ -34,8 +36,8 @@ const MAX_NAME: usize = 100;
 /// The routes of this file.
 pub fn routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
-        .routes(routes!(create, list))
-        .routes(routes!(revoke))
+        .routes(needs([Scope::Admin], routes!(create, list)))
+        .routes(needs([Scope::Admin], routes!(revoke)))
 }
 
 /// A key to make.
@@ -50,6 +52,11 @@ pub struct NewKey {
     #[serde(default)]
     #[schema(value_type = Option<String>, format = DateTime, example = "2030-01-01T00:00:00Z")]
     expires_at: Option<Timestamp>,
+    /// What it may do; where this is left out, all that the key may do that makes it. It cannot do
+    /// more than that.
+    #[serde(default)]
+    #[schema(value_type = Option<Vec<Scope>>, example = json!(["events:write"]))]
+    scopes: Option<Vec<Scope>>,
 }
 
 /// A key, without what it opens with.
@@ -63,6 +70,9 @@ pub struct KeyView {
     /// The project that it opens.
     #[schema(value_type = Option<String>, example = "prj_01h455vb4pex5vsknk084sn02q")]
     project: Option<ProjectId>,
+    /// What it may do.
+    #[schema(value_type = Vec<Scope>, example = json!(["events:write"]))]
+    scopes: Scopes,
     /// When it was made.
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
@@ -101,11 +111,13 @@ async fn create(
     let now = state.clock.now();
     check(&wanted, now)?;
     let expires_at = end(wanted.expires_at, caller.until())?;
+    let scopes = granted(wanted.scopes.as_deref(), caller.scopes())?;
     let key = ApiKey::generate(state.ids.next(now), &state.chance);
     let record = KeyRecord {
         id: key.id(),
         project: Some(project.id),
         name: wanted.name,
+        scopes,
         hash: key.hash(),
         created_at: now,
         expires_at,
@@ -180,12 +192,34 @@ fn end(asked: Option<Timestamp>, until: Option<Timestamp>) -> ApiResult<Option<T
     }
 }
 
+/// The scopes of a key that is to have `asked`, and is made with one that has `own`.
+fn granted(asked: Option<&[Scope]>, own: Scopes) -> ApiResult<Scopes> {
+    let Some(asked) = asked else {
+        return Ok(own);
+    };
+    if asked.is_empty() {
+        return Err(Problem::invalid(
+            "/scopes",
+            "a key without a scope opens nothing: name one, or leave this out",
+        ));
+    }
+    let foreign = (0..).zip(asked).find(|(_, scope)| !own.contains(**scope));
+    match foreign {
+        Some((place, scope)) => Err(Problem::invalid(
+            format!("/scopes/{place}"),
+            format!("the key that makes it has not {scope} itself"),
+        )),
+        None => Ok(asked.iter().copied().collect()),
+    }
+}
+
 impl KeyView {
     fn of(record: KeyRecord) -> Self {
         Self {
             id: record.id,
             name: record.name,
             project: record.project,
+            scopes: record.scopes,
             created_at: record.created_at,
             expires_at: record.expires_at,
             revoked_at: record.revoked_at,
@@ -212,6 +246,7 @@ mod tests {
             let wanted = NewKey {
                 name: name.to_owned(),
                 expires_at: expires_at.map(Timestamp::from_millis),
+                scopes: None,
             };
             let refused = check(&wanted, now).err();
             let place = refused.map(|problem| problem.errors[0].pointer.clone());

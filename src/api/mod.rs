@@ -3,6 +3,7 @@
 //! Handlers take a request apart, ask the store or the engine for one step of the domain, and
 //! answer. The engine is known only by its [`Gateway`](crate::engine::Gateway).
 
+pub mod access;
 pub mod auth;
 pub mod dead_letters;
 pub mod deliveries;

@@ -5,7 +5,12 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{auth::InProject, problem::ApiResult, state::ApiState};
+use super::{
+    access::{Scope, needs},
+    auth::InProject,
+    problem::ApiResult,
+    state::ApiState,
+};
 use crate::{
     domain::time::Timestamp,
     store::{
@@ -17,7 +22,7 @@ use crate::{
 
 /// The routes of this file.
 pub fn routes() -> OpenApiRouter<ApiState> {
-    OpenApiRouter::new().routes(routes!(get))
+    OpenApiRouter::new().routes(needs([Scope::EventsRead], routes!(get)))
 }
 
 /// How much a project has of what, all at one moment.

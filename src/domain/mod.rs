@@ -24,6 +24,7 @@ pub mod media_type;
 pub mod names;
 pub mod project;
 pub mod retry;
+pub mod scope;
 pub mod seal;
 pub mod signature;
 pub mod template;

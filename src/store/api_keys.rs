@@ -4,10 +4,11 @@ use sqlx::sqlite::SqliteRow;
 
 use super::{
     Store, StoreError, StoreResult,
-    columns::{Columns as _, unreadable},
+    columns::{Columns as _, to_json, unreadable},
 };
 use crate::domain::{
     ids::{KeyId, ProjectId},
+    scope::Scopes,
     time::Timestamp,
 };
 
@@ -22,6 +23,8 @@ pub struct KeyRecord {
     pub name: String,
     /// The SHA-256 of its secret part.
     pub hash: [u8; 32],
+    /// What it may do.
+    pub scopes: Scopes,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it no longer opens anything.
@@ -45,8 +48,8 @@ impl Store {
     pub async fn insert_key(&self, key: &KeyRecord) -> StoreResult<()> {
         let mut transaction = self.write().await?;
         sqlx::query(
-            "INSERT INTO api_keys (id, project_id, name, hash, created_at, expires_at)
-             VALUES ($1, $2, $3, $4, $5, $6)",
+            "INSERT INTO api_keys (id, project_id, name, hash, created_at, expires_at, scopes_json)
+             VALUES ($1, $2, $3, $4, $5, $6, $7)",
         )
         .bind(key.id.to_string())
         .bind(key.project.map(|project| project.to_string()))
@@ -54,6 +57,7 @@ impl Store {
         .bind(key.hash.as_slice())
         .bind(key.created_at.as_millis())
         .bind(key.expires_at.map(Timestamp::as_millis))
+        .bind(scopes_json(key.scopes)?)
         .execute(&mut *transaction)
         .await?;
         transaction.commit().await?;
@@ -124,12 +128,22 @@ impl Store {
     }
 }
 
+/// How scopes are kept: none says all.
+fn scopes_json(scopes: Scopes) -> StoreResult<Option<String>> {
+    let some = (scopes != Scopes::ALL).then(|| to_json(&scopes));
+    some.transpose()
+}
+
 pub(super) fn key(row: &SqliteRow) -> StoreResult<KeyRecord> {
     let hash = row.blob("hash")?;
     Ok(KeyRecord {
         id: row.parsed("id")?,
         project: row.parsed_opt("project_id")?,
         name: row.text("name")?,
+        scopes: match row.text_opt("scopes_json")? {
+            None => Scopes::ALL,
+            Some(_) => row.json("scopes_json")?,
+        },
         hash: hash
             .try_into()
             .map_err(|_| unreadable("hash", "not 32 bytes"))?,

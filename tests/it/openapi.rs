@@ -4,6 +4,7 @@
 use std::{fs, path::Path};
 
 use http::Method;
+use riposte::domain::scope::Scope;
 use serde_json::{Map, Value, json};
 
 use crate::support::{Api, Gateway, Receiver, id_of, text};
@@ -43,6 +44,19 @@ impl Operation {
     /// What programs call it.
     fn id(&self) -> String {
         text(&self.details["operationId"])
+    }
+
+    /// The scopes that a key must have; `operator` where no project's key will do.
+    fn scopes(&self) -> Vec<String> {
+        let names = self.details["security"][0]["api_key"].as_array();
+        let names = names.unwrap_or_else(|| panic!("{} {} needs nothing", self.method, self.path));
+        names.iter().map(text).collect()
+    }
+
+    /// Whether its answer has no end.
+    fn streams(&self) -> bool {
+        let contents = &self.details["responses"]["200"]["content"];
+        contents.get("text/event-stream").is_some()
     }
 
     /// Whether an operator can say which project is meant.
@@ -253,6 +267,42 @@ async fn whoever_has_no_key_is_turned_away_from_every_route() {
         match operation.is_open() {
             true => assert_eq!(status, 200, "{operation:?}"),
             false => assert_eq!(status, 401, "{operation:?}: {body}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_route_takes_keys_with_its_scopes_and_no_others() {
+    let gateway = Gateway::start().await;
+    let customer = gateway.api().new_project("customer").await;
+    let absent = Ids::absent();
+    let with = async |scopes: Vec<String>| {
+        let key = json!({"name": "scoped", "scopes": scopes});
+        let made = customer.post("/v1/keys", key).await.expect(201);
+        customer.with_key(&text(&made["key"]))
+    };
+    for operation in operations(gateway.api()).await {
+        if operation.is_open() {
+            continue;
+        }
+        let needed = operation.scopes();
+        let path = operation.path_with(&absent);
+        if needed == ["operator"] {
+            let (status, body) = call(&customer, &operation, &path, &absent).await;
+            assert_eq!(status, 403, "{operation:?}: {body}");
+            continue;
+        }
+        for scope in &needed {
+            let others = Scope::ALL.iter().map(ToString::to_string);
+            let others = with(others.filter(|other| other != scope).collect()).await;
+            let (status, body) = call(&others, &operation, &path, &absent).await;
+            let named = body.contains(&format!("the scope {scope}"));
+            assert!(status == 403 && named, "{operation:?}: {status} {body}");
+        }
+        if !operation.streams() {
+            let fitting = with(needed).await;
+            let (status, body) = call(&fitting, &operation, &path, &absent).await;
+            assert_ne!(status, 403, "{operation:?}: {body}");
         }
     }
 }

@@ -184,6 +184,38 @@ async fn no_key_outlives_the_key_that_makes_it() {
 }
 
 #[tokio::test]
+async fn no_key_may_do_more_than_the_key_that_makes_it() {
+    let gateway = Gateway::start().await;
+    let customer = gateway.api().new_project("customer").await;
+    let key = |scopes: Value| json!({"name": "a key", "scopes": scopes});
+    let some = json!(["events:write", "admin"]);
+    let made = customer.post("/v1/keys", key(some.clone())).await;
+    let made = made.expect(201);
+    assert_eq!(made["scopes"], some);
+    let limited = customer.with_key(made["key"].as_str().expect("a key"));
+    limited.sends(json!({"type": "a.b"})).await;
+    let refused = limited.get("/v1/events").await.refused(403, "forbidden");
+    assert!(refused.detail().contains("events:read"), "{refused:?}");
+    for (asked, pointer) in [
+        (json!(["events:write", "events:read"]), "/scopes/1"),
+        (json!([]), "/scopes"),
+        (json!(["events:eat"]), "/scopes/0"),
+    ] {
+        let refused = limited.post("/v1/keys", key(asked)).await;
+        let refused = refused.refused(422, "invalid");
+        assert_eq!(refused.pointer(), Some(pointer));
+    }
+    // What is left out, or said by null, is what the key itself may do.
+    for asked in [json!({"name": "a key"}), key(Value::Null)] {
+        let made = limited.post("/v1/keys", asked).await.expect(201);
+        assert_eq!(made["scopes"], some);
+    }
+    let all = customer.post("/v1/keys", json!({"name": "all"})).await;
+    let all = all.expect(201);
+    assert_eq!(all["scopes"].as_array().expect("a list").len(), 7);
+}
+
+#[tokio::test]
 async fn openings_that_change_at_once_all_hold() {
     let setup = Setup::new().without("RIPOSTE_DELIVERY__ALLOW_NETWORKS");
     let setup = setup.without("RIPOSTE_DELIVERY__ALLOW_HTTP");

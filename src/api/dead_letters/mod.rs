@@ -17,6 +17,7 @@ pub use self::{
     selection::SelectionBody,
 };
 use super::{
+    access::{Scope, needs},
     auth::InProject,
     deliveries::{self, DeliverySummary},
     extract::{Body, Parameters},
@@ -34,9 +35,9 @@ use crate::{
 /// The routes of this folder.
 pub fn routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
-        .routes(routes!(list))
-        .routes(routes!(redrive))
-        .routes(routes!(discard))
+        .routes(needs([Scope::EventsRead], routes!(list)))
+        .routes(needs([Scope::DeliveriesAct], routes!(redrive)))
+        .routes(needs([Scope::DeliveriesAct], routes!(discard)))
 }
 
 list_parameters! {

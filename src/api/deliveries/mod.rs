@@ -21,6 +21,7 @@ pub use self::{
     view::{DeliverySummary, DeliveryView},
 };
 use super::{
+    access::{Scope, needs},
     auth::InProject,
     extract::{Id, Parameters},
     page::{Page, Window, list_parameters, parameter},
@@ -40,11 +41,11 @@ use crate::{
 /// The routes of this folder.
 pub fn routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
-        .routes(routes!(list))
-        .routes(routes!(get))
-        .routes(routes!(sent::get_attempt))
-        .routes(routes!(change::retry))
-        .routes(routes!(change::cancel))
+        .routes(needs([Scope::EventsRead], routes!(list)))
+        .routes(needs([Scope::EventsRead], routes!(get)))
+        .routes(needs([Scope::EventsRead], routes!(sent::get_attempt)))
+        .routes(needs([Scope::DeliveriesAct], routes!(change::retry)))
+        .routes(needs([Scope::DeliveriesAct], routes!(change::cancel)))
 }
 
 list_parameters! {

@@ -19,6 +19,7 @@ pub use self::{
     view::{ChangedEndpoint, CreatedEndpoint, EndpointView, shown},
 };
 use super::{
+    access::{Scope, needs},
     auth::InProject,
     extract::{Body, Id, Parameters},
     finish::finish,
@@ -38,9 +39,11 @@ use crate::{
 /// The routes of this folder.
 pub fn routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
-        .routes(routes!(create, list))
-        .routes(routes!(get, change, delete))
-        .routes(routes!(test::test))
+        .routes(needs([Scope::ConfigRead], routes!(list)))
+        .routes(needs([Scope::ConfigRead], routes!(get)))
+        .routes(needs([Scope::ConfigWrite], routes!(create)))
+        .routes(needs([Scope::ConfigWrite], routes!(change, delete)))
+        .routes(needs([Scope::ConfigWrite], routes!(test::test)))
         .merge(secret::routes())
 }
 

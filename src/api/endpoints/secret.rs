@@ -10,6 +10,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::{NO_STORE, document::check_secret, view::SecretsView};
 use crate::{
     api::{
+        access::{Scope, needs},
         auth::InProject,
         extract::{Id, RawBody, read},
         finish::finish,
@@ -23,8 +24,8 @@ use crate::{
 /// The routes of this file.
 pub fn routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
-        .routes(routes!(get))
-        .routes(routes!(rotate))
+        .routes(needs([Scope::SecretsRead], routes!(get)))
+        .routes(needs([Scope::ConfigWrite], routes!(rotate)))
 }
 
 /// The longest that an old secret may go on signing.

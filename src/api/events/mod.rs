@@ -11,6 +11,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 pub use self::view::{EventSummary, EventView};
 use super::{
+    access::{Scope, needs},
     auth::InProject,
     extract::{Id, Parameters},
     page::{Page, list_parameters, parameter},
@@ -23,10 +24,11 @@ use crate::{domain::ids::EventId, store::events::EventFilter};
 /// The routes of this file.
 pub fn routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
-        .routes(routes!(send::send, list))
-        .routes(routes!(get))
-        .routes(routes!(trace::trace))
-        .routes(routes!(verdicts::verdicts))
+        .routes(needs([Scope::EventsWrite], routes!(send::send)))
+        .routes(needs([Scope::EventsRead], routes!(list)))
+        .routes(needs([Scope::EventsRead], routes!(get)))
+        .routes(needs([Scope::EventsRead], routes!(trace::trace)))
+        .routes(needs([Scope::EventsRead], routes!(verdicts::verdicts)))
 }
 
 list_parameters! {

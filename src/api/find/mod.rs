@@ -16,6 +16,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 pub use self::hit::{FoundBy, FoundKind, Hit};
 use self::{query::Query, search::Search};
 use super::{
+    access::{Scope, needs},
     auth::{Caller, InProject},
     extract::Parameters,
     problem::{ApiResult, Code, Problem},
@@ -26,7 +27,7 @@ use crate::domain::any_id::AnyId;
 
 /// The routes of this folder.
 pub fn routes() -> OpenApiRouter<ApiState> {
-    OpenApiRouter::new().routes(routes!(find))
+    OpenApiRouter::new().routes(needs([Scope::EventsRead, Scope::ConfigRead], routes!(find)))
 }
 
 /// What to look for.

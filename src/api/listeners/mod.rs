@@ -19,6 +19,7 @@ use self::{
     reaction::ReactionWish,
 };
 use super::{
+    access::{Scope, needs},
     auth::InProject,
     endpoints::NO_STORE,
     extract::{Body, Id, Parameters},
@@ -36,9 +37,14 @@ use crate::{
 /// The routes of this folder.
 pub fn routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
-        .routes(routes!(create, list))
-        .routes(routes!(get, change, delete))
-        .routes(routes!(test::test))
+        .routes(needs([Scope::ConfigRead], routes!(list)))
+        .routes(needs([Scope::ConfigRead], routes!(get)))
+        .routes(needs([Scope::ConfigWrite], routes!(create)))
+        .routes(needs([Scope::ConfigWrite], routes!(change, delete)))
+        .routes(needs(
+            [Scope::ConfigRead, Scope::EventsRead],
+            routes!(test::test),
+        ))
 }
 
 /// Make a listener.

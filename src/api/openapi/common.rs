@@ -3,6 +3,7 @@
 use utoipa::openapi::{
     Object, OpenApi, RefOr, Type,
     path::{Operation, Parameter, ParameterBuilder, ParameterIn},
+    security::SecurityRequirement,
 };
 
 use super::operations;
@@ -46,9 +47,8 @@ pub fn complete(path: &str, operation: &mut Operation) {
 /// What an operation refuses, whatever it does.
 fn refused(operation: &Operation) -> Vec<Code> {
     let mut codes = vec![Code::Unavailable, Code::Internal];
-    let is_open = operation.security.is_some();
-    if !is_open {
-        codes.push(Code::Unauthorized);
+    if !is_open(operation) {
+        codes.extend([Code::Unauthorized, Code::Forbidden]);
     }
     if operation.request_body.is_some() {
         codes.extend([Code::BadBody, Code::TooLarge]);
@@ -62,6 +62,13 @@ fn refused(operation: &Operation) -> Vec<Code> {
         codes.push(Code::NotFound);
     }
     codes
+}
+
+/// Whether nobody need say who they are.
+fn is_open(operation: &Operation) -> bool {
+    let anybody = SecurityRequirement::default();
+    let required = operation.security.iter().flatten();
+    required.into_iter().any(|required| *required == anybody)
 }
 
 fn place(parameter: &RefOr<Parameter>) -> Option<&ParameterIn> {

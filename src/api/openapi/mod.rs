@@ -46,7 +46,7 @@ use super::problem::Problem;
 struct Frame;
 
 /// The name of the security scheme.
-const KEY: &str = "api_key";
+pub(super) const KEY: &str = "api_key";
 
 /// `paths` with what holds for all of them.
 pub fn complete(paths: OpenApi) -> OpenApi {
@@ -79,7 +79,8 @@ fn operations(document: &mut OpenApi) -> impl Iterator<Item = (&str, &mut Operat
     })
 }
 
-fn of_path(item: &mut PathItem) -> [Option<&mut Operation>; 5] {
+/// Every operation at a path.
+pub(super) fn of_path(item: &mut PathItem) -> [Option<&mut Operation>; 5] {
     [
         item.get.as_mut(),
         item.put.as_mut(),

@@ -13,6 +13,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 pub use self::openings::{OpeningsBody, OpeningsView};
 use super::{
+    access::needs_operator,
     auth::Operator,
     extract::{Body, Parameters},
     finish::finish,
@@ -34,8 +35,8 @@ use crate::{
 /// The routes of this folder.
 pub fn routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
-        .routes(routes!(create, list))
-        .routes(routes!(get, change))
+        .routes(needs_operator(routes!(create, list)))
+        .routes(needs_operator(routes!(get, change)))
 }
 
 /// A project to make.
