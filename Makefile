@@ -4,12 +4,13 @@ PY_CLIENTS := target/clients/py/.ready
 JS_CLIENTS := tests/clients/js/node_modules/.package-lock.json
 BROWSER := target/clients/browser/.ready
 ROUNDS ?= 20
+EXAMPLES ?= 500
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint fmt crash bench clients deny
+.PHONY: help run test lint fmt crash schemathesis bench clients deny
 
 help: ## Show what there is to make.
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 22
 
 run: ## Build and serve on 127.0.0.1:8080 in the development profile, with its data below data/.
 	cargo run --release --locked -- serve --dev
@@ -26,6 +27,9 @@ fmt: ## Format the code.
 
 crash: ## Kill the gateway ROUNDS times while events stream in, and count what is left.
 	CRASH_ROUNDS=$(ROUNDS) cargo test --locked --test it crash -- --nocapture
+
+schemathesis: clients ## Try what the OpenAPI document says, with EXAMPLES requests of each operation and kind.
+	SCHEMATHESIS_EXAMPLES=$(EXAMPLES) cargo test --locked --test it schemathesis -- --nocapture
 
 bench: ## Measure what a backlog costs: memory, and how another endpoint is served.
 	cargo bench --locked --bench backlog

@@ -20,6 +20,7 @@ mod projects;
 mod reference;
 mod restart;
 mod retrying;
+mod schemathesis;
 mod secrets;
 mod sending;
 mod store;

@@ -159,6 +159,11 @@ impl Gateway {
         self.setup.operator_key().to_owned()
     }
 
+    /// Where it keeps everything.
+    pub fn directory(&self) -> &Path {
+        self.setup.directory()
+    }
+
     /// Stops it as production does, and gives what it takes to start it again.
     pub async fn stop(self) -> Setup {
         let _ = self.stop.send(());
