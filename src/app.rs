@@ -16,6 +16,7 @@ use crate::{
         duration::HumanDuration,
         ids::{Ids, ProjectId, default_project},
         json,
+        retention::Retention,
         retry::{RetryDocument, RetryError, RetryPolicy},
         seal::{Keyring, SealingKey},
     },
@@ -276,6 +277,13 @@ fn engine_settings(config: &Config) -> Result<EngineSettings, RetryError> {
         max_retry_after: delivery.max_retry_after,
         retry: RetryPolicy::try_from(retry)?,
         dedupe_window: config.dedupe.window,
+        retention: Retention {
+            events: config.retention.events,
+            deliveries: config.retention.deliveries,
+            dead_letters: config.retention.dead_letters,
+            jobs: config.retention.jobs,
+            event_keys: config.dedupe.window,
+        },
     })
 }
 

@@ -24,6 +24,7 @@ pub mod problem;
 pub mod projects;
 pub mod reference;
 pub mod refusals;
+pub mod retention;
 pub mod state;
 pub mod stats;
 
@@ -85,6 +86,7 @@ fn of_the_gateway() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
         .merge(health::routes())
         .merge(projects::routes())
+        .merge(retention::routes())
 }
 
 /// What is about one project: that of the key, or the one that an operator names.

@@ -17,7 +17,9 @@ mod values;
 use std::{net::SocketAddr, path::PathBuf};
 
 pub use error::{ConfigError, Conflict, Origin, ValueError};
-pub use sections::{Dedupe, Delivery, Ingest, Limits, Log, Retry, Secrets, Shutdown, Sqlite, keys};
+pub use sections::{
+    Dedupe, Delivery, Ingest, Limits, Log, Retention, Retry, Secrets, Shutdown, Sqlite, keys,
+};
 pub use settings::{Flag, Key, Setting, Settings, Sources};
 pub use types::{Database, LogFilter, LogFormat, SecretText};
 
@@ -55,6 +57,8 @@ pub struct Config {
     pub secrets: Secrets,
     /// See [`Dedupe`].
     pub dedupe: Dedupe,
+    /// See [`Retention`].
+    pub retention: Retention,
     /// See [`Shutdown`].
     pub shutdown: Shutdown,
     /// See [`Log`].
@@ -89,6 +93,7 @@ impl Config {
             retry: Retry::read(settings)?,
             secrets: Secrets::read(settings)?,
             dedupe: Dedupe::read(settings)?,
+            retention: Retention::read(settings)?,
             shutdown: Shutdown::read(settings)?,
             log: Log::read(settings)?,
             sqlite: Sqlite::read(settings)?,

@@ -45,6 +45,7 @@ pub fn keys() -> impl Iterator<Item = &'static Key> {
         Retry::KEYS,
         Secrets::KEYS,
         Dedupe::KEYS,
+        Retention::KEYS,
         Shutdown::KEYS,
         Log::KEYS,
         Sqlite::KEYS,
@@ -57,6 +58,7 @@ const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
 const MILLISECOND: Duration = Duration::from_millis(1);
+const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -170,6 +172,20 @@ section! {
     Dedupe = "dedupe." {
         /// How long an event's id is remembered.
         window: Duration = "30d", duration(MINUTE..=3650 * DAY);
+    }
+}
+
+section! {
+    /// For how long what is past is kept.
+    Retention = "retention." {
+        /// Events, from when they were taken in.
+        events: Duration = "30d", duration(SECOND..=3650 * DAY);
+        /// Deliveries with their attempts, from when they were delivered, cancelled or skipped.
+        deliveries: Duration = "30d", duration(SECOND..=3650 * DAY);
+        /// Dead letters, from when they died.
+        dead_letters: Duration = "90d", duration(SECOND..=3650 * DAY);
+        /// Jobs, from when they ended.
+        jobs: Duration = "30d", duration(SECOND..=3650 * DAY);
     }
 }
 

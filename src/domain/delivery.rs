@@ -37,6 +37,8 @@ named! {
         EndpointDisabled = "endpoint_disabled",
         /// The event of an `emit` reaction could not be made.
         EmitFailed = "emit_failed",
+        /// The event is no longer kept, so that there was nothing to send.
+        EventGone = "event_gone",
     }
 }
 
@@ -61,6 +63,8 @@ named! {
         EndpointDeleted = "endpoint_deleted",
         /// A user discarded it from the dead letters.
         Discarded = "discarded",
+        /// The payload of its event was erased.
+        EventErased = "event_erased",
     }
 }
 

@@ -116,6 +116,7 @@ impl EventDraft {
             received_at: now,
             lineage: Lineage::root(id),
             state: EventState::Accepted,
+            erased_at: None,
         }
     }
 

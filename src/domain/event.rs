@@ -164,6 +164,25 @@ named! {
     }
 }
 
+/// Why nothing is left of an event that could be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Loss {
+    /// It is no longer kept.
+    Gone,
+    /// Its payload was erased.
+    Erased,
+}
+
+impl Loss {
+    /// The same as the end of a sentence about what was to carry it.
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::Gone => "its event is no longer kept",
+            Self::Erased => "the payload of its event was erased",
+        }
+    }
+}
+
 /// An event as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
@@ -181,6 +200,9 @@ pub struct Event {
     pub lineage: Lineage,
     /// Whether it met the listeners.
     pub state: EventState,
+    /// When its payload was erased, if it was: its data, its subject and all but its required
+    /// attributes.
+    pub erased_at: Option<Timestamp>,
 }
 
 #[cfg(test)]

@@ -106,6 +106,17 @@ pub fn emitted_event_id(parent: EventId, listener: ListenerId, reaction: usize) 
     )
 }
 
+/// When an identifier was stamped.
+pub fn stamp<K: StaticType>(id: TypeSafeId<K>) -> Timestamp {
+    Timestamp::from_millis(i64::try_from(millis_of(id.uuid())).unwrap_or(i64::MAX))
+}
+
+/// The least identifier with the stamp `time`: those that were made before are less.
+pub fn first_at<K: StaticType>(time: Timestamp) -> TypeSafeId<K> {
+    let millis = u128::try_from(time.as_millis()).unwrap_or(0);
+    TypeSafeId::from_uuid(Uuid::from_u128(millis.min((1 << 48) - 1) << 80))
+}
+
 /// The time that a UUIDv7 carries in its first 48 bits.
 pub(super) fn millis_of(uuid: Uuid) -> u64 {
     (uuid.as_u128() >> 80) as u64
@@ -135,6 +146,20 @@ mod tests {
             assert!(next.to_string() > previous.to_string());
             previous = next;
         }
+    }
+
+    #[test]
+    fn identifiers_lie_between_the_first_ones_of_their_stamp_and_of_the_next() {
+        let ids = Ids::new(Chance::seeded(3));
+        let now = Timestamp::from_millis(1_700_000_000_000);
+        let id: EventId = ids.next(now);
+        assert_eq!(stamp(id), now);
+        assert!(first_at::<EventKind>(now) <= id);
+        assert!(id < first_at(Timestamp::from_millis(now.as_millis() + 1)));
+        assert_eq!(
+            stamp(first_at::<EventKind>(Timestamp::from_millis(-1))),
+            Timestamp::from_millis(0)
+        );
     }
 
     #[test]

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     dead_letter::Selection,
+    event::Loss,
     ids::{JobId, ProjectId},
     names::named,
     time::Timestamp,
@@ -54,6 +55,10 @@ named! {
         EndpointDisabled = "endpoint_disabled",
         /// Its endpoint is deleted: it stays dead.
         EndpointDeleted = "endpoint_deleted",
+        /// Its event is no longer kept: it stays dead.
+        EventGone = "event_gone",
+        /// The payload of its event was erased: it stays dead.
+        EventErased = "event_erased",
         /// It is an event that still cannot be emitted: it stays dead.
         EmitFailed = "emit_failed",
         /// It is no dead letter.
@@ -183,6 +188,19 @@ impl Tally {
             code,
             detail: detail.into(),
         });
+    }
+
+    /// Counts one more dead letter of whose event nothing is left.
+    pub fn lost(&mut self, id: impl ToString, loss: Loss) {
+        let code = match loss {
+            Loss::Gone => Outcome::EventGone,
+            Loss::Erased => Outcome::EventErased,
+        };
+        self.fail(
+            id,
+            code,
+            format!("{}: it can only be discarded", loss.sentence()),
+        );
     }
 
     /// Adds what came of a further step.

@@ -23,6 +23,7 @@ pub mod listener;
 pub mod media_type;
 pub mod names;
 pub mod project;
+pub mod retention;
 pub mod retry;
 pub mod scope;
 pub mod seal;

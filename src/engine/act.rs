@@ -13,6 +13,7 @@ use super::{
 use crate::{
     domain::{
         delivery::{Delivery, DeliveryState, Target},
+        event::Loss,
         ids::{DeliveryId, ProjectId},
     },
     store::{
@@ -31,6 +32,8 @@ pub enum Retried {
     UnderWay,
     /// Its endpoint is disabled or deleted, so nothing can be sent.
     EndpointClosed,
+    /// Nothing is left of its event.
+    NothingLeft(Loss),
     /// It is an event to emit, but in a state in which that is not wanted any more.
     NothingToEmit(DeliveryState),
     /// It is an event that still cannot be emitted, for this reason.
@@ -71,6 +74,7 @@ impl Gateway {
                 Ok(Retried::Due)
             }
             Revival::UnderWay => Ok(Retried::UnderWay),
+            Revival::NothingLeft(loss) => Ok(Retried::NothingLeft(loss)),
             Revival::EndpointClosed => Ok(Retried::EndpointClosed),
             Revival::Emission => match store.delivery(project, id).await? {
                 dead if dead.state == DeliveryState::Dead => self.emit_again(dead).await,
@@ -93,7 +97,13 @@ impl Gateway {
         let Some(active) = ActiveListener::new(listener) else {
             return failed("the rule of its listener cannot be read by this version");
         };
-        let event = Arc::new(store.any_event(delivery.event).await?.event);
+        let event = match store.any_event(delivery.event).await {
+            Err(StoreError::NotFound(_)) => return Ok(Retried::NothingLeft(Loss::Gone)),
+            found => Arc::new(found?.event),
+        };
+        if event.erased_at.is_some() {
+            return Ok(Retried::NothingLeft(Loss::Erased));
+        }
         for _ in 0..MAX_PLANS {
             let planned = self
                 .parts

@@ -7,6 +7,7 @@ use crate::{
     domain::{
         chance::Chance,
         ids::{Ids, NodeId},
+        retention::Retention,
         retry::RetryPolicy,
     },
     net::sender::Sender,
@@ -42,6 +43,8 @@ pub struct EngineSettings {
     pub retry: RetryPolicy,
     /// For how long an event is recognised when it is sent again.
     pub dedupe_window: Duration,
+    /// For how long what is past is kept.
+    pub retention: Retention,
 }
 
 /// What every part of the engine shares.

@@ -14,6 +14,7 @@ use super::{
     directory::Directory,
     lanes::Lanes,
     plan::Planner,
+    retention::Progress,
     rulebook::Rulebook,
     trial::Trials,
 };
@@ -93,6 +94,8 @@ pub(super) struct Parts {
     pub(super) jobs: Notify,
     /// The requests to test URLs that are under way.
     pub(super) trials: Arc<Trials>,
+    /// What retention has done.
+    pub(super) retention: Arc<Progress>,
 }
 
 impl Gateway {

@@ -19,6 +19,7 @@ mod pace;
 mod plan;
 mod record;
 mod refill;
+mod retention;
 mod rulebook;
 mod send;
 mod trial;
@@ -30,6 +31,7 @@ pub use admission::Overload;
 pub use context::EngineSettings;
 pub use gateway::{AcceptError, Gateway, Sent};
 pub use lanes::Whereabouts;
+pub use retention::{KindStatus, RetentionStatus, RoundStatus};
 use tokio::{
     sync::Notify,
     task::{JoinHandle, JoinSet},
@@ -40,7 +42,7 @@ pub use trial::{MAX_TRIAL, TEST_EVENT_TYPE, TestEvent, TrialError, TrialRequest}
 use self::{
     admission::Admission, commit::GroupCommit, context::Context, directory::Directory,
     dispatch::Attempts, fanout::FanoutWorker, gateway::Parts, jobs::JobRunner, lanes::Lanes,
-    plan::Planner, record::Recording, refill::Refill, rulebook::Rulebook,
+    plan::Planner, record::Recording, refill::Refill, retention::Sweeper, rulebook::Rulebook,
 };
 use crate::{
     clock::Clock,
@@ -152,6 +154,9 @@ impl Engine {
             wake: fanouts,
         };
         workers.spawn(watched(fanout.run(), &failed));
+        let swept = Arc::default();
+        let sweeper = Sweeper::new(context.clone(), Arc::clone(&swept));
+        workers.spawn(watched(sweeper.run(), &failed));
         let parts = Parts {
             failed: failed.clone(),
             admission: Admission::new(&context.settings),
@@ -163,6 +168,7 @@ impl Engine {
             committer,
             jobs: Notify::new(),
             trials: Arc::default(),
+            retention: Arc::clone(&swept),
         };
         let gateway = Gateway {
             parts: Arc::new(parts),

@@ -161,6 +161,7 @@ mod tests {
             received_at: now,
             lineage: Lineage::root(id),
             state: EventState::Accepted,
+            erased_at: None,
         }
     }
 

@@ -8,7 +8,7 @@ use super::{
     Connection, Store, StoreResult,
     columns::{Columns as _, to_json},
     counters::{Counter, Deltas},
-    dead_letters, events, fanouts,
+    dead_letters, events, fanouts, retention,
     rows::{Insert, list},
     skips,
     unit::{Acceptance, Continuation, EventKey, Fate, NewDelivery, Unit},
@@ -170,6 +170,7 @@ impl<'a> Batch<'a> {
             deltas.add(event.project, Counter::Events, 1);
             deltas.add_bytes(event.project, event.data.bytes());
         }
+        retention::note_late(connection, &going, context.now).await?;
         let deliveries: Vec<_> = going.iter().flat_map(|unit| &unit.deliveries).collect();
         let deliveries = skips::count_excess(connection, deliveries, context.now, deltas).await?;
         insert_deliveries(connection, &deliveries, context.now).await?;

@@ -5,10 +5,12 @@ use super::{
     columns::Columns as _,
     counters::{self, Deltas},
     deliveries::{close, find},
+    events,
     rows::list,
 };
 use crate::domain::{
     delivery::{CancelReason, DeliveryState, Target},
+    event::Loss,
     ids::{DeliveryId, EndpointId, ProjectId},
     time::Timestamp,
 };
@@ -35,6 +37,8 @@ pub enum Revival {
     EndpointClosed,
     /// It is an event that could not be emitted: there is nothing to send.
     Emission,
+    /// Nothing is left of its event.
+    NothingLeft(Loss),
 }
 
 impl Store {
@@ -99,6 +103,9 @@ impl Store {
     ) -> StoreResult<Revival> {
         let mut transaction = self.write().await?;
         let delivery = find(&mut transaction, project, id).await?;
+        if let Some(loss) = events::loss(&mut transaction, delivery.event).await? {
+            return Ok(Revival::NothingLeft(loss));
+        }
         let Target::Webhook(endpoint) = delivery.target else {
             return Ok(Revival::Emission);
         };

@@ -15,6 +15,7 @@ use super::{
 use crate::domain::{
     delivery::{CancelReason, DeliveryState},
     endpoint::EndpointState,
+    event::Loss,
     ids::{DeliveryId, EndpointId, ProjectId},
     job::{Outcome, Tally},
     time::Timestamp,
@@ -30,6 +31,8 @@ pub enum Redrive {
     Due(EndpointId),
     /// It is an event that could not be emitted: there is nothing to send.
     Emission,
+    /// Nothing is left of its event: it stays dead.
+    NothingLeft(Loss),
     /// Its endpoint is disabled: it stays dead.
     EndpointDisabled,
     /// Its endpoint is deleted: it stays dead.
@@ -163,6 +166,7 @@ impl Redrive {
         match self {
             Self::Due(_) => tally.count(Outcome::Redriven),
             Self::Emission => {}
+            Self::NothingLeft(loss) => tally.lost(id, loss),
             Self::EndpointDisabled => tally.fail(
                 id,
                 Outcome::EndpointDisabled,
@@ -231,6 +235,8 @@ struct Standing {
     endpoint: Option<EndpointId>,
     endpoint_state: Option<EndpointState>,
     is_endpoint_deleted: bool,
+    /// Why nothing is left of its event, if nothing is.
+    loss: Option<Loss>,
 }
 
 impl Standing {
@@ -239,6 +245,9 @@ impl Standing {
             None => return Redrive::NotFound,
             Some(DeliveryState::Dead) => {}
             Some(other) => return Redrive::NotDead(other),
+        }
+        if let Some(loss) = self.loss {
+            return Redrive::NothingLeft(loss);
         }
         match (self.endpoint, self.endpoint_state) {
             (None, _) => Redrive::Emission,
@@ -267,10 +276,12 @@ async fn standings(
 ) -> StoreResult<Vec<Standing>> {
     let rows = sqlx::query(
         "SELECT w.value AS id, d.state, d.endpoint_id,
-                e.state AS endpoint_state, e.deleted_at IS NOT NULL AS is_endpoint_deleted
+                e.state AS endpoint_state, e.deleted_at IS NOT NULL AS is_endpoint_deleted,
+                v.id IS NULL AS is_event_gone, v.erased_at IS NOT NULL AS is_event_erased
          FROM json_each($1) AS w
          LEFT JOIN deliveries AS d ON d.id = w.value AND d.project_id = $2
          LEFT JOIN endpoints AS e ON e.id = d.endpoint_id
+         LEFT JOIN events AS v ON v.id = d.event_id
          ORDER BY w.key",
     )
     .bind(list(ids))
@@ -281,11 +292,18 @@ async fn standings(
 }
 
 fn standing(row: &SqliteRow) -> StoreResult<Standing> {
+    let flag = |column| StoreResult::Ok(row.number::<i64>(column)? == 1);
+    let loss = match (flag("is_event_gone")?, flag("is_event_erased")?) {
+        (true, _) => Some(Loss::Gone),
+        (false, true) => Some(Loss::Erased),
+        (false, false) => None,
+    };
     Ok(Standing {
         id: row.parsed("id")?,
         state: row.parsed_opt("state")?,
         endpoint: row.parsed_opt("endpoint_id")?,
         endpoint_state: row.parsed_opt("endpoint_state")?,
-        is_endpoint_deleted: row.number::<i64>("is_endpoint_deleted")? == 1,
+        is_endpoint_deleted: flag("is_endpoint_deleted")?,
+        loss,
     })
 }

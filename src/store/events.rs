@@ -16,7 +16,7 @@ use super::{
     unit::MetEvent,
 };
 use crate::domain::{
-    event::{Attributes, Data, Event, EventState, EventType, ExtensionValue},
+    event::{Attributes, Data, Event, EventState, EventType, ExtensionValue, Loss},
     ids::{EventId, ProjectId},
     lineage::Lineage,
 };
@@ -178,6 +178,20 @@ impl Store {
     }
 }
 
+/// Why nothing is left to send of the event called `id`; none if it is there.
+pub(super) async fn loss(connection: &mut Connection, id: EventId) -> StoreResult<Option<Loss>> {
+    let erased: Option<bool> =
+        sqlx::query_scalar("SELECT erased_at IS NOT NULL FROM events WHERE id = $1")
+            .bind(id.to_string())
+            .fetch_optional(connection)
+            .await?;
+    Ok(match erased {
+        None => Some(Loss::Gone),
+        Some(true) => Some(Loss::Erased),
+        Some(false) => None,
+    })
+}
+
 /// The events called `ids`, by name.
 pub(super) async fn load(
     connection: &mut Connection,
@@ -219,6 +233,7 @@ pub(super) fn record(row: &SqliteRow) -> StoreResult<EventRecord> {
             path: row.json("path_json")?,
         },
         state: row.parsed::<EventState>("state")?,
+        erased_at: row.time_opt("erased_at")?,
     };
     Ok(EventRecord {
         event,

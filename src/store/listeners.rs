@@ -260,18 +260,20 @@ async fn add_revision(
     .await?;
     let version = version.ok_or(StoreError::NotFound("project"))?;
     sqlx::query(
-        "UPDATE listener_revisions SET until_version = $3
+        "UPDATE listener_revisions SET until_version = $3, ended_at = $4
          WHERE project_id = $1 AND listener_id = $2 AND until_version IS NULL",
     )
     .bind(listener.project.to_string())
     .bind(listener.id.to_string())
     .bind(version)
+    .bind(listener.updated_at.as_millis())
     .execute(&mut *connection)
     .await?;
+    let ended_at = (state == DELETED).then_some(listener.updated_at);
     sqlx::query(
         "INSERT INTO listener_revisions (project_id, listener_id, revision, from_version, state,
-                                         config_json, created_at, updated_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+                                         config_json, created_at, updated_at, ended_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
     )
     .bind(listener.project.to_string())
     .bind(listener.id.to_string())
@@ -281,6 +283,7 @@ async fn add_revision(
     .bind(to_json(&listener.config)?)
     .bind(listener.created_at.as_millis())
     .bind(listener.updated_at.as_millis())
+    .bind(ended_at.map(Timestamp::as_millis))
     .execute(connection)
     .await?;
     Ok(())

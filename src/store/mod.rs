@@ -24,6 +24,7 @@ pub mod listeners;
 pub mod projects;
 pub mod queue;
 pub mod record;
+pub mod retention;
 mod rows;
 pub mod rules;
 pub mod secrets;

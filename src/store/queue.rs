@@ -9,7 +9,7 @@ use super::{
     Connection, Store, StoreResult, columns::Columns as _, deliveries, events, rows::list,
 };
 use crate::domain::{
-    delivery::{CancelReason, DeliveryState},
+    delivery::{CancelReason, DeadReason, DeliveryState},
     event::Event,
     ids::{DeliveryId, EndpointId, EventId, NodeId, ProjectId},
     time::Timestamp,
@@ -198,10 +198,10 @@ async fn own_due(
     now: Timestamp,
 ) -> StoreResult<Vec<DeliveryId>> {
     let rows = sqlx::query(
-        "SELECT q.delivery_id, length(e.data) AS bytes
+        "SELECT q.delivery_id, CASE WHEN e.erased_at IS NULL THEN length(e.data) END AS bytes
          FROM queue AS q
-         JOIN deliveries AS d ON d.id = q.delivery_id
-         JOIN events AS e ON e.id = d.event_id
+         LEFT JOIN deliveries AS d ON d.id = q.delivery_id
+         LEFT JOIN events AS e ON e.id = d.event_id
          WHERE q.endpoint_id = $1 AND q.owner IS NULL AND q.due_at <= $2
          ORDER BY q.due_at, q.delivery_id LIMIT $3",
     )
@@ -211,6 +211,7 @@ async fn own_due(
     .fetch_all(&mut *connection)
     .await?;
     let claimed = within(&rows, wish.bytes)?;
+    close_empty(connection, &rows, now).await?;
     sqlx::query(
         "UPDATE queue SET owner = $1 WHERE delivery_id IN (SELECT value FROM json_each($2))",
     )
@@ -221,18 +222,47 @@ async fn own_due(
     Ok(claimed)
 }
 
-/// The first of the deliveries in `rows`, and those after it that fit into `bytes` with it.
-fn within(rows: &[SqliteRow], bytes: usize) -> StoreResult<Vec<DeliveryId>> {
+/// The first of the deliveries in `rows`, and those after it that fit into `most` bytes with it; those
+/// that have nothing to carry are left out.
+fn within(rows: &[SqliteRow], most: usize) -> StoreResult<Vec<DeliveryId>> {
     let mut taken = Vec::with_capacity(rows.len());
     let mut sum = 0;
     for row in rows {
-        sum += row.number::<usize>("bytes")?;
-        if sum > bytes && !taken.is_empty() {
+        let Some(bytes) = row.number_opt::<usize>("bytes")? else {
+            continue;
+        };
+        sum += bytes;
+        if sum > most && !taken.is_empty() {
             break;
         }
         taken.push(row.parsed("delivery_id")?);
     }
     Ok(taken)
+}
+
+/// Closes what has nothing to carry any more. It should never be: what retention removes and what is
+/// erased has no pending deliveries. Left in the queue it would be due for ever.
+async fn close_empty(
+    connection: &mut Connection,
+    rows: &[SqliteRow],
+    now: Timestamp,
+) -> StoreResult<()> {
+    let mut empty = Vec::new();
+    for row in rows {
+        if row.number_opt::<i64>("bytes")?.is_none() {
+            empty.push(row.parsed::<DeliveryId>("delivery_id")?);
+        }
+    }
+    if empty.is_empty() {
+        return Ok(());
+    }
+    tracing::error!(deliveries = ?empty, "deliveries have lost their events, and are given up");
+    sqlx::query("DELETE FROM queue WHERE delivery_id IN (SELECT value FROM json_each($1))")
+        .bind(list(&empty))
+        .execute(&mut *connection)
+        .await?;
+    let (dead, why) = (DeliveryState::Dead, DeadReason::EventGone.as_str());
+    deliveries::close(connection, &empty, dead, why, now).await
 }
 
 async fn jobs(connection: &mut Connection, claimed: &[DeliveryId]) -> StoreResult<Vec<Job>> {

@@ -98,7 +98,7 @@ impl Store {
         let rows = sqlx::query(
             "SELECT id, project_id, producer_id, source, type, subject, time, attributes_json,
                     'absent' AS data_kind, x'' AS data, received_at, correlation_id, causation_id,
-                    path_json, state, rules_version, platform_version
+                    path_json, state, rules_version, platform_version, erased_at
              FROM events WHERE id IN (SELECT value FROM json_each($1))",
         )
         .bind(list(ids))

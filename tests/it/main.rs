@@ -19,6 +19,7 @@ mod overload;
 mod projects;
 mod reference;
 mod restart;
+mod retention;
 mod retrying;
 mod schemathesis;
 mod secrets;

@@ -57,7 +57,7 @@ pub enum CancelState {
 /// One that waits is due now, and goes on with its retry policy. One that was delivered, given up,
 /// called off or skipped begins its retry policy anew, under the same `webhook-id`. What could not
 /// be emitted is emitted with the listener as it is now. Refused, with the reason, where its endpoint
-/// is disabled or deleted, or its event cannot be emitted.
+/// is disabled or deleted, its event is no longer kept or was erased, or cannot be emitted.
 #[utoipa::path(post, path = "/v1/deliveries/{id}/retry", tag = "deliveries",
     params(("id" = String, Path, description = "The delivery: `dlv_…`",
             example = "dlv_01h455vb4pex5vsknk084sn02q")),
@@ -87,6 +87,12 @@ pub async fn retry(
             return Err(wrong_state(
                 "its endpoint is disabled or deleted: enable the endpoint, then retry",
             ));
+        }
+        Retried::NothingLeft(loss) => {
+            return Err(wrong_state(format!(
+                "{}: there is nothing to send",
+                loss.sentence()
+            )));
         }
         Retried::NothingToEmit(state) => {
             return Err(wrong_state(format!(

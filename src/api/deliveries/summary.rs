@@ -116,6 +116,7 @@ fn dead(delivery: &Delivery) -> String {
         Some(DeadReason::DeadlineExceeded) => "the next attempt would be too late, ",
         Some(DeadReason::Gone) => "the receiver is gone, ",
         Some(DeadReason::EndpointDisabled) => "the endpoint was disabled, ",
+        Some(DeadReason::EventGone) => "its event is no longer kept, ",
         Some(DeadReason::AttemptsExhausted) | None => "",
     };
     let last = last_error(delivery);
@@ -132,6 +133,9 @@ fn cancelled(delivery: &Delivery) -> String {
         }
         Some(CancelReason::Discarded) => {
             format!("cancelled at {at}: it was discarded from the dead letters")
+        }
+        Some(CancelReason::EventErased) => {
+            format!("cancelled at {at}: the payload of its event was erased")
         }
         None => format!("cancelled at {at}: it is not known why"),
     }

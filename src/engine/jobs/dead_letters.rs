@@ -147,6 +147,7 @@ fn tell(id: DeliveryId, retried: Retried, tally: &mut Tally) {
     match retried {
         Retried::Due | Retried::UnderWay => tally.count(Outcome::Redriven),
         Retried::EndpointClosed | Retried::NothingToEmit(_) => tally.count(Outcome::Changed),
+        Retried::NothingLeft(loss) => tally.lost(id, loss),
         Retried::EmitFailed(why) => {
             let detail = format!("its event still cannot be emitted: {why}");
             tally.fail(id, Outcome::EmitFailed, detail);

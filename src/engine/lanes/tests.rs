@@ -12,6 +12,7 @@ use crate::{
         endpoint::{Endpoint, EndpointConfig, EndpointState, StateReason},
         event::{Data, Event, EventType},
         ids::{Ids, default_project},
+        retention::Retention,
         retry::RetryPolicy,
         webhook::{Format, Headers},
     },
@@ -41,6 +42,7 @@ impl World {
             max_retry_after: Duration::from_secs(1),
             retry: RetryPolicy::default(),
             dedupe_window: Duration::from_secs(1),
+            retention: Retention::all(Duration::from_secs(1)),
         };
         Self {
             ids: Ids::new(Chance::seeded(7)),

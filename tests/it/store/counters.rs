@@ -13,7 +13,7 @@ use riposte::{
         retry::Verdict,
     },
     store::{
-        StoreResult,
+        StoreError, StoreResult,
         backlog::Backlog,
         counters::Counter,
         jobs::Step,
@@ -55,7 +55,7 @@ impl Play {
     }
 
     async fn step(&mut self) {
-        match self.draw(16) {
+        match self.draw(17) {
             0..=4 => self.accepts().await,
             5 => self.accepts_again().await,
             6..=8 => self.records().await,
@@ -65,6 +65,7 @@ impl Play {
             12 => self.changes_endpoints().await,
             13 => self.changes_listeners().await,
             14 => self.carries_on().await,
+            15 => self.sweeps().await,
             _ => self.releases().await,
         }
     }
@@ -147,14 +148,14 @@ impl Play {
             let withdrawn = self.draw(2) == 0;
             let store = &self.world.store;
             let cancelled = store.cancel(default_project(), id, withdrawn, NOW).await;
-            cancelled.expect("a delivery");
+            assert_found_or_swept(cancelled);
         }
     }
 
     async fn revives(&mut self) {
         if let Some((id, _)) = self.any(&self.deliveries) {
             let revived = self.world.store.revive(default_project(), id, NOW).await;
-            revived.expect("a delivery");
+            assert_found_or_swept(revived);
         }
     }
 
@@ -267,6 +268,21 @@ impl Play {
         self.world.accept(&units.iter().collect::<Vec<_>>()).await;
     }
 
+    /// Some of what is over goes for good.
+    async fn sweeps(&mut self) {
+        let (store, later) = (&self.world.store, after(1));
+        let state = DeliveryState::ALL[self.draw(DeliveryState::ALL.len())];
+        let swept = store.sweep_deliveries(state, later, 2).await;
+        swept.expect("swept");
+        let swept = store.sweep_events("", later, after(2), 3).await;
+        swept.expect("swept");
+        store
+            .sweep_kept_events(later, after(3), after(4), 1)
+            .await
+            .expect("swept");
+        store.sweep_skip_counts(after(120), 1).await.expect("swept");
+    }
+
     async fn releases(&mut self) {
         let ids = self.some_deliveries();
         let store = &self.world.store;
@@ -276,6 +292,13 @@ impl Play {
             let another = self.world.ids.next(NOW);
             store.release_expired(another, NOW).await.expect("released");
         }
+    }
+}
+
+/// A delivery may be gone by now, which is the one thing that may go wrong.
+fn assert_found_or_swept<T>(result: StoreResult<T>) {
+    if let Err(error) = result {
+        assert!(matches!(error, StoreError::NotFound(_)), "{error}");
     }
 }
 

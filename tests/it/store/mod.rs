@@ -4,6 +4,7 @@ mod accepting;
 mod claiming;
 mod counters;
 mod dead_letters;
+mod retention;
 mod world;
 
 use self::world::World;
@@ -59,4 +60,18 @@ conformance! {
         a_step_of_a_job_is_done_once_and_only_where_the_job_stands,
         a_job_that_is_called_off_takes_no_further_step,
         dead_letters_of_another_project_are_not_there;
+    retention:
+        deliveries_go_with_their_attempts_once_they_ended_long_ago,
+        an_event_goes_when_nothing_needs_it_any_more,
+        an_event_that_is_still_fanned_out_is_kept,
+        what_is_emitted_late_is_not_passed_over,
+        a_delivery_that_has_lost_its_event_is_given_up_when_it_is_due,
+        what_has_lost_its_event_is_not_sent_again,
+        keys_of_events_go_after_their_window,
+        jobs_go_after_they_ended,
+        counts_of_skips_go_like_deliveries,
+        a_revision_goes_with_the_last_event_that_may_have_met_it,
+        what_says_that_a_listener_is_deleted_stays,
+        a_deleted_endpoint_goes_when_nobody_names_it,
+        free_space_is_given_back_beyond_a_reserve;
 }

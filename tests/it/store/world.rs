@@ -68,12 +68,8 @@ impl World {
         let migration = include_str!("../../../migrations/sqlite/0003_counters.sql");
         let from = migration.find("INSERT INTO counters").expect("a beginning");
         let to = migration.find("-- How long").expect("an end");
-        let path = self.directory.path().join("riposte.db");
-        let options = SqliteConnectOptions::new().filename(path);
-        let mut connection = options.connect().await.expect("a connection");
         let counting = format!("DELETE FROM counters; {}", &migration[from..to]);
-        let counted = sqlx::raw_sql(AssertSqlSafe(counting));
-        counted.execute(&mut connection).await.expect("counted");
+        self.tamper(&counting).await;
     }
 
     /// Writes units as this world's node, at [`NOW`].
@@ -107,6 +103,15 @@ impl World {
         };
         let made = self.store.insert_endpoint(default_project(), &new, NOW);
         made.await.expect("an endpoint").id
+    }
+
+    /// Does to the database what the store itself never does.
+    pub async fn tamper(&self, statements: &str) {
+        let path = self.directory.path().join("riposte.db");
+        let options = SqliteConnectOptions::new().filename(path);
+        let mut connection = options.connect().await.expect("the database");
+        let done = sqlx::raw_sql(AssertSqlSafe(statements.to_owned()));
+        done.execute(&mut connection).await.expect("done");
     }
 
     /// An event that carries `data`.

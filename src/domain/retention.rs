@@ -1,0 +1,75 @@
+//! Retention: what is kept for a time and goes then, and for how long that is.
+
+use std::time::Duration;
+
+use super::names::named;
+
+named! {
+    /// What is kept for a time, and goes then.
+    pub enum Kept {
+        /// Events: until `retention.events` after they were taken in, and as long as a delivery of
+        /// theirs is pending or dead.
+        Events = "events",
+        /// Deliveries that were delivered, cancelled or skipped, with their attempts: until
+        /// `retention.deliveries` after they ended.
+        Deliveries = "deliveries",
+        /// Dead letters, with their attempts: until `retention.dead_letters` after they died.
+        DeadLetters = "dead_letters",
+        /// Counts of skipped deliveries that have no rows: as long as deliveries.
+        SkipCounts = "skip_counts",
+        /// The keys by which repeated events are recognised: for `dedupe.window`.
+        EventKeys = "event_keys",
+        /// Jobs: until `retention.jobs` after they ended.
+        Jobs = "jobs",
+        /// Revisions of listeners that hold no more: as long as there are events that met them.
+        ListenerRevisions = "listener_revisions",
+        /// Endpoints that were deleted: as long as a delivery or a listener names them.
+        DeletedEndpoints = "deleted_endpoints",
+    }
+}
+
+/// For how long things are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retention {
+    /// Events, from when they were taken in.
+    pub events: Duration,
+    /// Deliveries that are not dead, from when they ended.
+    pub deliveries: Duration,
+    /// Dead letters, from when they died.
+    pub dead_letters: Duration,
+    /// Jobs, from when they ended.
+    pub jobs: Duration,
+    /// The keys of events, from when these were taken in.
+    pub event_keys: Duration,
+}
+
+impl Retention {
+    /// All of it for the same time.
+    pub const fn all(time: Duration) -> Self {
+        Self {
+            events: time,
+            deliveries: time,
+            dead_letters: time,
+            jobs: time,
+            event_keys: time,
+        }
+    }
+
+    /// For how long `what` is kept; none for what goes with the last that needs it.
+    pub fn of(&self, what: Kept) -> Option<Duration> {
+        match what {
+            Kept::Events => Some(self.events),
+            Kept::Deliveries | Kept::SkipCounts => Some(self.deliveries),
+            Kept::DeadLetters => Some(self.dead_letters),
+            Kept::EventKeys => Some(self.event_keys),
+            Kept::Jobs => Some(self.jobs),
+            Kept::ListenerRevisions | Kept::DeletedEndpoints => None,
+        }
+    }
+
+    /// The shortest time for which anything is kept.
+    pub fn shortest(&self) -> Duration {
+        let kept = Kept::ALL.iter().filter_map(|what| self.of(*what));
+        kept.min().unwrap_or(self.events)
+    }
+}

@@ -1,0 +1,69 @@
+//! Deliveries that have ended, with their attempts.
+
+use super::Swept;
+use crate::{
+    domain::{delivery::DeliveryState, ids::DeliveryId, time::Timestamp},
+    store::{
+        Connection, Store, StoreResult,
+        columns::Columns as _,
+        counters::{Counter, Deltas},
+        rows::list,
+    },
+};
+
+impl Store {
+    /// Removes up to `limit` deliveries that came into `state` before `before`, with their attempts.
+    /// What is pending is never removed.
+    ///
+    /// # Errors
+    /// If the store cannot be written: nothing is removed then.
+    pub async fn sweep_deliveries(
+        &self,
+        state: DeliveryState,
+        before: Timestamp,
+        limit: u32,
+    ) -> StoreResult<Swept> {
+        let mut transaction = self.write().await?;
+        let rows = sqlx::query(
+            "DELETE FROM deliveries WHERE id IN (
+                 SELECT id FROM deliveries
+                 WHERE state <> 'pending' AND state = $1 AND updated_at < $2
+                 ORDER BY updated_at LIMIT $3)
+             RETURNING id, project_id",
+        )
+        .bind(state.as_str())
+        .bind(before.as_millis())
+        .bind(limit)
+        .fetch_all(&mut *transaction)
+        .await?;
+        let mut deltas = Deltas::default();
+        let mut removed = Vec::with_capacity(rows.len());
+        for row in &rows {
+            deltas.add(row.parsed("project_id")?, Counter::of(state), -1);
+            removed.push(row.parsed("id")?);
+        }
+        remove_attempts(&mut transaction, &removed, &mut deltas).await?;
+        deltas.write(&mut transaction).await?;
+        transaction.commit().await?;
+        Ok(Swept::first(removed.len() as u64, limit))
+    }
+}
+
+async fn remove_attempts(
+    connection: &mut Connection,
+    deliveries: &[DeliveryId],
+    deltas: &mut Deltas,
+) -> StoreResult<()> {
+    let rows = sqlx::query(
+        "DELETE FROM attempts WHERE delivery_id IN (SELECT value FROM json_each($1))
+         RETURNING project_id, coalesce(length(response_body), 0) AS bytes",
+    )
+    .bind(list(deliveries))
+    .fetch_all(connection)
+    .await?;
+    for row in &rows {
+        let bytes: i64 = row.number("bytes")?;
+        deltas.add(row.parsed("project_id")?, Counter::StoredBytes, -bytes);
+    }
+    Ok(())
+}

@@ -1,0 +1,102 @@
+//! Small things that carry a time of their own.
+
+use super::Swept;
+use crate::{
+    domain::time::Timestamp,
+    store::{
+        Store, StoreResult,
+        columns::Columns as _,
+        counters::{Counter, Deltas},
+    },
+};
+
+/// The milliseconds of an hour: skipped deliveries with rows are counted by it.
+const HOUR: i64 = 3_600_000;
+
+impl Store {
+    /// Removes up to `limit` keys of events that were taken in before `before`.
+    ///
+    /// # Errors
+    /// If the store cannot be written: nothing is removed then.
+    pub async fn sweep_event_keys(&self, before: Timestamp, limit: u32) -> StoreResult<Swept> {
+        self.sweep(
+            "DELETE FROM event_keys WHERE (project_id, source, producer_id) IN (
+                 SELECT project_id, source, producer_id FROM event_keys
+                 WHERE received_at < $1 ORDER BY received_at LIMIT $2)",
+            before.as_millis(),
+            limit,
+        )
+        .await
+    }
+
+    /// Removes up to `limit` jobs that ended before `before`.
+    ///
+    /// # Errors
+    /// If the store cannot be written: nothing is removed then.
+    pub async fn sweep_jobs(&self, before: Timestamp, limit: u32) -> StoreResult<Swept> {
+        self.sweep(
+            "DELETE FROM jobs WHERE id IN (
+                 SELECT id FROM jobs WHERE finished_at IS NOT NULL AND finished_at < $1
+                 ORDER BY finished_at LIMIT $2)",
+            before.as_millis(),
+            limit,
+        )
+        .await
+    }
+
+    /// Removes up to `limit` counts of deliveries that were skipped before `before`.
+    ///
+    /// # Errors
+    /// If the store cannot be written: nothing is removed then.
+    pub async fn sweep_skip_counts(&self, before: Timestamp, limit: u32) -> StoreResult<Swept> {
+        let mut transaction = self.write().await?;
+        let rows = sqlx::query(
+            "DELETE FROM skip_counts WHERE (project_id, listener_id, reason, minute) IN (
+                 SELECT project_id, listener_id, reason, minute FROM skip_counts
+                 WHERE minute < $1 ORDER BY minute LIMIT $2)
+             RETURNING project_id, count",
+        )
+        .bind(before.as_millis())
+        .bind(limit)
+        .fetch_all(&mut *transaction)
+        .await?;
+        let mut deltas = Deltas::default();
+        for row in &rows {
+            let counted: i64 = row.number("count")?;
+            deltas.add(
+                row.parsed("project_id")?,
+                Counter::SkippedWithoutRows,
+                -counted,
+            );
+        }
+        deltas.write(&mut transaction).await?;
+        transaction.commit().await?;
+        Ok(Swept::first(rows.len() as u64, limit))
+    }
+
+    /// Removes up to `limit` notes of how many rows listeners had in hours that are over at `now`.
+    ///
+    /// # Errors
+    /// If the store cannot be written: nothing is removed then.
+    pub async fn sweep_skip_rows(&self, now: Timestamp, limit: u32) -> StoreResult<Swept> {
+        self.sweep(
+            "DELETE FROM skip_rows WHERE (listener_id, hour) IN (
+                 SELECT listener_id, hour FROM skip_rows WHERE hour < $1 ORDER BY hour LIMIT $2)",
+            now.as_millis().div_euclid(HOUR),
+            limit,
+        )
+        .await
+    }
+
+    async fn sweep(&self, statement: &'static str, before: i64, limit: u32) -> StoreResult<Swept> {
+        let mut transaction = self.write().await?;
+        let removed = sqlx::query(statement)
+            .bind(before)
+            .bind(limit)
+            .execute(&mut *transaction)
+            .await?
+            .rows_affected();
+        transaction.commit().await?;
+        Ok(Swept::first(removed, limit))
+    }
+}

@@ -1,0 +1,82 @@
+//! Space: how much the store takes, and giving back what it does not need.
+
+use sqlx::Row as _;
+
+use crate::store::{Store, StoreResult};
+
+/// How much room the store takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Space {
+    /// The bytes of the database.
+    pub bytes: u64,
+    /// Those of them that are free: what is written next goes there.
+    pub free_bytes: u64,
+}
+
+/// Free pages that are left for what is written next, as a part of all: giving all back and taking
+/// it anew would be work for nothing.
+const RESERVE: u64 = 16;
+
+/// The least that is left free, in pages.
+const LEAST_RESERVE: u64 = 256;
+
+impl Store {
+    /// How much room the store takes now.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn space(&self) -> StoreResult<Space> {
+        let pages = self.pages().await?;
+        Ok(Space {
+            bytes: pages.all * pages.size,
+            free_bytes: pages.free * pages.size,
+        })
+    }
+
+    /// Gives up to `limit` free pages beyond a reserve back to the file system. Gives how many bytes
+    /// that were, and whether more is left to give back. The file shrinks at the next checkpoint.
+    ///
+    /// # Errors
+    /// If the store cannot be written.
+    pub async fn give_back(&self, limit: u32) -> StoreResult<(u64, bool)> {
+        let before = self.pages().await?;
+        let reserve = (before.all / RESERVE).max(LEAST_RESERVE);
+        let excess = before.free.saturating_sub(reserve);
+        let step = excess.min(u64::from(limit));
+        if step == 0 {
+            return Ok((0, false));
+        }
+        let mut transaction = self.write().await?;
+        sqlx::query(sqlx::AssertSqlSafe(format!(
+            "PRAGMA incremental_vacuum({step})"
+        )))
+        .fetch_all(&mut *transaction)
+        .await?;
+        transaction.commit().await?;
+        Ok((step * before.size, excess > step))
+    }
+
+    async fn pages(&self) -> StoreResult<Pages> {
+        let mut connection = self.read().await?;
+        let row = sqlx::query(
+            "SELECT page_count, freelist_count, page_size
+             FROM pragma_page_count, pragma_freelist_count, pragma_page_size",
+        )
+        .fetch_one(&mut *connection)
+        .await?;
+        let number = |index: usize| -> StoreResult<u64> {
+            Ok(u64::try_from(row.try_get::<i64, _>(index)?).unwrap_or(0))
+        };
+        Ok(Pages {
+            all: number(0)?,
+            free: number(1)?,
+            size: number(2)?,
+        })
+    }
+}
+
+struct Pages {
+    all: u64,
+    free: u64,
+    size: u64,
+}
