@@ -6,7 +6,10 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{auth::Operator, problem::ApiResult, refusals::Forbidden, state::ApiState};
+use super::{
+    access::needs_operator, auth::Operator, problem::ApiResult, refusals::Forbidden,
+    state::ApiState,
+};
 use crate::{
     domain::{duration::HumanDuration, retention::Kept, time::Timestamp},
     engine::{KindStatus, RetentionStatus},
@@ -15,7 +18,7 @@ use crate::{
 
 /// The routes of this file.
 pub fn routes() -> OpenApiRouter<ApiState> {
-    OpenApiRouter::new().routes(routes!(get))
+    OpenApiRouter::new().routes(needs_operator(routes!(get)))
 }
 
 /// How far the sweeping has come.
