@@ -1,14 +1,33 @@
 //! The command line: a file per command. A command takes its arguments and a writer, and answers
 //! with an [`Exit`] or with an error that says what to do.
 
+mod advice;
 mod check;
+mod clauses;
 mod client;
+mod completions;
+mod confirm;
+mod deliveries;
 mod demo;
+mod endpoints;
+mod events;
+mod facts;
+mod jobs;
+mod keys;
+mod list;
+mod listeners;
+mod look;
 mod match_;
+mod moment;
 mod options;
+mod pretty;
+mod redrive;
 mod send;
 mod serve;
+mod terminal;
+mod trace;
 mod verify;
+mod why;
 
 use std::{
     io::{self, Write},
@@ -47,9 +66,20 @@ enum Command {
     Serve(serve::ServeArgs),
     Demo(demo::DemoArgs),
     Send(send::SendArgs),
+    Why(why::WhyArgs),
+    Trace(trace::TraceArgs),
+    Events(events::EventsArgs),
+    Deliveries(deliveries::DeliveriesArgs),
+    Endpoints(endpoints::EndpointsArgs),
+    Listeners(listeners::ListenersArgs),
+    Redrive(redrive::RedriveArgs),
+    Discard(redrive::DiscardArgs),
+    Jobs(jobs::JobsArgs),
+    Keys(keys::KeysArgs),
     Match(match_::MatchArgs),
     Verify(verify::VerifyArgs),
     Check(check::CheckArgs),
+    Completions(completions::CompletionsArgs),
 }
 
 /// How a command ended.
@@ -97,9 +127,22 @@ pub enum CliError {
     /// See [`verify::VerifyArgsError`].
     #[error(transparent)]
     Verify(#[from] verify::VerifyArgsError),
+    /// See [`confirm::ConfirmError`].
+    #[error(transparent)]
+    Confirm(#[from] confirm::ConfirmError),
     /// What was to be shown could not be written.
     #[error("the output cannot be written: {0}")]
     Output(#[from] io::Error),
+}
+
+impl CliError {
+    /// How a command ends with this. That something is not there is an answer.
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Client(error) if error.is_not_found() => Exit::No,
+            _ => Exit::Unusable,
+        }
+    }
 }
 
 impl Cli {
@@ -119,7 +162,7 @@ impl Cli {
             Err(error) => {
                 // If standard error is closed too, the exit code is all that can still be said.
                 let _ = writeln!(anstream::stderr(), "error: {error}");
-                Exit::Unusable.into()
+                error.exit().into()
             }
         }
     }
@@ -131,9 +174,20 @@ impl Command {
             Self::Serve(args) => args.run(out),
             Self::Demo(args) => args.run(out),
             Self::Send(args) => args.run(out),
+            Self::Why(args) => args.run(out),
+            Self::Trace(args) => args.run(out),
+            Self::Events(args) => args.run(out),
+            Self::Deliveries(args) => args.run(out),
+            Self::Endpoints(args) => args.run(out),
+            Self::Listeners(args) => args.run(out),
+            Self::Redrive(args) => args.run(out),
+            Self::Discard(args) => args.run(out),
+            Self::Jobs(args) => args.run(out),
+            Self::Keys(args) => args.run(out),
             Self::Match(args) => args.run(out),
             Self::Verify(args) => args.run(out),
             Self::Check(args) => args.run(out),
+            Self::Completions(args) => args.run(out),
         }
     }
 }

@@ -7,15 +7,13 @@ mod dead_letters;
 
 use std::{collections::HashMap, time::Duration};
 
-use serde::Serialize;
-
 use super::{context::Context, gateway::Gateway, pace::Pace};
 use crate::{
     domain::{
         ids::{JobId, ProjectId},
         job::{Job, JobState, Tally, Task},
     },
-    store::{StoreError, StoreResult, change::Change, dead_letters::MAX_PAGE},
+    store::{StoreResult, dead_letters::MAX_PAGE},
 };
 
 /// The most jobs that take turns; those that came later wait.
@@ -28,32 +26,34 @@ impl Gateway {
     /// Keeps a new job, and has it begin.
     ///
     /// # Errors
-    /// What `answer` refuses, and what the store does: there is no job then.
-    pub async fn start_job<A: Serialize, E: From<StoreError>>(
+    /// If the store cannot be written: there is no job then.
+    pub async fn start_job(
         &self,
         project: ProjectId,
         task: Task,
-        change: &Change,
-        answer: impl FnOnce(&Job) -> Result<A, E>,
-    ) -> Result<A, E> {
-        let Context { store, ids, .. } = &self.parts.context;
+        requested_by: String,
+    ) -> StoreResult<Job> {
+        let Context {
+            store, clock, ids, ..
+        } = &self.parts.context;
+        let now = clock.now();
         let job = Job {
-            id: ids.next(change.now),
+            id: ids.next(now),
             project,
             state: JobState::Queued,
             task,
-            requested_by: change.by.to_string(),
+            requested_by,
             position: String::new(),
             total: None,
             tally: Tally::default(),
             error: None,
-            created_at: change.now,
+            created_at: now,
             started_at: None,
             finished_at: None,
         };
-        let started = store.insert_job(&job, change, answer).await?;
+        store.insert_job(&job).await?;
         self.parts.jobs.notify_one();
-        Ok(started.answer)
+        Ok(job)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
@@ -18,7 +18,7 @@ pub const MAX_FOUND_CHARS: usize = 200;
 pub const MAX_NOTES: usize = 8;
 
 /// Why an event matches a rule, or does not. It stands in the order in which the rule was written.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Explanation {
     /// Whether the event matches.
     pub matched: bool,
@@ -31,7 +31,7 @@ pub struct Explanation {
 }
 
 /// Whether an entry of `on` holds.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SubjectVerdict {
     /// The entry.
     pub subject: String,
@@ -40,7 +40,7 @@ pub struct SubjectVerdict {
 }
 
 /// What a pattern says.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct WhenVerdict {
     /// Whether it holds.
     pub held: bool,
@@ -53,7 +53,7 @@ pub struct WhenVerdict {
 }
 
 /// What one clause says.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ClauseVerdict {
     /// Where it stands in the pattern: an RFC 6901 pointer.
     pub pointer: String,
@@ -73,7 +73,7 @@ pub struct ClauseVerdict {
 }
 
 /// Whether a `$not` holds.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct NotVerdict {
     /// Where it stands in the pattern: an RFC 6901 pointer.
     pub pointer: String,
@@ -82,7 +82,7 @@ pub struct NotVerdict {
 }
 
 /// Why a pattern does not hold although its clauses do.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Note {
     /// The pointers of the clauses that it speaks of.
     pub clauses: Vec<String>,
@@ -91,7 +91,7 @@ pub struct Note {
 }
 
 /// The text of a JSON value; it stands in JSON as that value.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct JsonText(Box<RawValue>);
 

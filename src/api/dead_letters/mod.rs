@@ -18,7 +18,6 @@ pub use self::{
 };
 use super::{
     access::{Scope, needs},
-    answer::Answer,
     auth::InProject,
     deliveries::{self, DeliverySummary},
     extract::{Body, Parameters},
@@ -27,16 +26,10 @@ use super::{
     problem::{ApiResult, Problem},
     refusals::{BadParameter, Invalid},
     state::ApiState,
-    write::{Write, WriteResult},
 };
 use crate::{
-    domain::{
-        dead_letter::Selection,
-        delivery::DeliveryState,
-        ids::ProjectId,
-        job::{Job, Task},
-    },
-    store::{change::Change, deliveries::DeliveryFilter},
+    domain::{dead_letter::Selection, delivery::DeliveryState, job::Task},
+    store::deliveries::DeliveryFilter,
 };
 
 /// The routes of this folder.
@@ -102,12 +95,16 @@ async fn list(
         Invalid))]
 async fn redrive(
     State(state): State<ApiState>,
-    write: Write<Body<SelectionBody>>,
-) -> WriteResult<Response> {
-    let (asked, asker) = taken_apart(write)?;
+    caller: InProject,
+    Body(body): Body<SelectionBody>,
+) -> ApiResult<Response> {
+    let asked = Asked::try_from(body)?;
     let rate = asked.rate;
-    let task = |selection| Task::Redrive { selection, rate };
-    work(&state, asker, asked, task).await
+    work(&state, caller, asked, |selection| Task::Redrive {
+        selection,
+        rate,
+    })
+    .await
 }
 
 /// Discard dead letters.
@@ -126,37 +123,36 @@ async fn redrive(
         Invalid))]
 async fn discard(
     State(state): State<ApiState>,
-    write: Write<Body<SelectionBody>>,
-) -> WriteResult<Response> {
-    let (asked, asker) = taken_apart(write)?;
-    if asked.rate.is_some() {
-        let detail = "a discard has no rate: leave it out";
-        return Err(Problem::invalid("/rate", detail).into());
-    }
-    let task = |selection| Task::Discard { selection };
-    work(&state, asker, asked, task).await
-}
-
-/// What a request asks for, and for which project it does so.
-fn taken_apart(write: Write<Body<SelectionBody>>) -> ApiResult<(Asked, (ProjectId, Change))> {
-    let Body(body) = write.body;
+    caller: InProject,
+    Body(body): Body<SelectionBody>,
+) -> ApiResult<Response> {
     let asked = Asked::try_from(body)?;
-    Ok((asked, (write.by.project.id, write.change)))
+    if asked.rate.is_some() {
+        return Err(Problem::invalid(
+            "/rate",
+            "a discard has no rate: leave it out",
+        ));
+    }
+    work(&state, caller, asked, |selection| Task::Discard {
+        selection,
+    })
+    .await
 }
 
 /// Starts the job that does `task` to what is asked for, or counts that.
 async fn work(
     state: &ApiState,
-    (project, change): (ProjectId, Change),
+    InProject { project, caller }: InProject,
     asked: Asked,
     task: impl FnOnce(Selection) -> Task,
-) -> WriteResult<Response> {
+) -> ApiResult<Response> {
     if asked.dry_run {
-        let run = dry_run::count(state, project, &asked.selection).await?;
+        let run = dry_run::count(state, project.id, &asked.selection).await?;
         return Ok(Json(run).into_response());
     }
     let task = task(asked.selection);
-    let answer = |job: &Job| Answer::new(StatusCode::ACCEPTED, &JobView::of(job.clone()));
-    let started = state.gateway.start_job(project, task, &change, answer);
-    Ok(started.await?.into_response())
+    let job = state
+        .gateway
+        .start_job(project.id, task, caller.signature());
+    Ok((StatusCode::ACCEPTED, Json(JobView::of(job.await?))).into_response())
 }

@@ -9,7 +9,7 @@ mod view;
 use axum::{
     Json,
     extract::State,
-    http::{HeaderName, header},
+    http::{HeaderName, StatusCode, header},
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -20,7 +20,6 @@ pub use self::{
 };
 use super::{
     access::{Scope, needs},
-    answer::Answer,
     auth::InProject,
     extract::{Body, Id, Parameters},
     finish::finish,
@@ -28,12 +27,9 @@ use super::{
     problem::{ApiResult, Problem},
     refusals::{BadParameter, InvalidOrUrlRefused, NotFound},
     state::ApiState,
-    tag::Tag,
-    write::{Write, WriteResult},
 };
 use crate::{
     domain::{
-        endpoint::Endpoint,
         ids::{EndpointId, ProjectId},
         signature::Secret,
     },
@@ -91,30 +87,24 @@ impl EndpointWish {
         InvalidOrUrlRefused))]
 async fn create(
     State(state): State<ApiState>,
-    Write {
-        by: InProject { project, .. },
-        change,
-        body: Body(document),
-    }: Write<Body<EndpointDocument>>,
-) -> WriteResult<Answer> {
+    InProject { project, .. }: InProject,
+    Body(document): Body<EndpointDocument>,
+) -> ApiResult<(StatusCode, [(HeaderName, String); 2], Json<CreatedEndpoint>)> {
     let wish = document.check()?;
     let new = wish.clone().into_new(&state)?;
     let warnings = wish.judge(&state, project.id).await?;
-    let secret = shown(&new.secret);
-    let answer = |made: &Endpoint| {
-        let path = format!("/v1/endpoints/{}", made.id);
-        let view = CreatedEndpoint {
-            endpoint: made.clone().into(),
-            secret,
-            warnings,
-        };
-        let answer = Answer::created(path, &view);
-        answer.map(|answer| answer.of_version(made.version).with_secrets())
+    let now = state.clock.now();
+    let made = state.store.insert_endpoint(project.id, &new, now).await?;
+    let headers = [
+        (header::LOCATION, format!("/v1/endpoints/{}", made.id)),
+        (NO_STORE.0, NO_STORE.1.to_owned()),
+    ];
+    let view = CreatedEndpoint {
+        endpoint: made.into(),
+        secret: shown(&new.secret),
+        warnings,
     };
-    let made = state
-        .store
-        .insert_endpoint(project.id, &new, &change, answer);
-    Ok(made.await?.answer)
+    Ok((StatusCode::CREATED, headers, Json(view)))
 }
 
 /// List endpoints, the newest first.
@@ -150,9 +140,9 @@ async fn get(
     State(state): State<ApiState>,
     InProject { project, .. }: InProject,
     Id(id): Id<EndpointId>,
-) -> ApiResult<(Tag, Json<EndpointView>)> {
+) -> ApiResult<Json<EndpointView>> {
     let endpoint = state.store.endpoint(project.id, id).await?;
-    Ok((Tag(endpoint.version), Json(endpoint.into())))
+    Ok(Json(endpoint.into()))
 }
 
 /// Change an endpoint.
@@ -169,33 +159,24 @@ async fn get(
         NotFound, InvalidOrUrlRefused))]
 async fn change(
     State(state): State<ApiState>,
+    InProject { project, .. }: InProject,
     Id(id): Id<EndpointId>,
-    Write {
-        by: InProject { project, .. },
-        change,
-        body: Body(document),
-    }: Write<Body<EndpointDocument>>,
-) -> WriteResult<Answer> {
+    Body(document): Body<EndpointDocument>,
+) -> ApiResult<Json<ChangedEndpoint>> {
     state.store.endpoint(project.id, id).await?;
     let wish = document.check()?;
     if wish.secret.is_some() {
         let detail = format!("a secret changes by POST /v1/endpoints/{id}/rotate-secret");
-        return Err(Problem::invalid("/secret", detail).into());
+        return Err(Problem::invalid("/secret", detail));
     }
     let warnings = wish.judge(&state, project.id).await?;
     finish(async move {
-        let apply = |config: &mut _| Ok(wish.apply(config)?);
-        let answer = |changed: &Endpoint| {
-            let endpoint = changed.clone().into();
-            let answer = Answer::ok(&ChangedEndpoint { endpoint, warnings });
-            answer.map(|answer| answer.of_version(changed.version))
-        };
-        let changed = state
-            .store
-            .change_endpoint(project.id, id, &change, apply, answer);
-        let answer = changed.await?.answer;
+        let now = state.clock.now();
+        let apply = |config: &mut _| wish.apply(config);
+        let changed = state.store.change_endpoint(project.id, id, now, apply);
+        let endpoint = changed.await?.into();
         state.gateway.endpoint_changed(id).await;
-        Ok(answer)
+        Ok(Json(ChangedEndpoint { endpoint, warnings }))
     })
     .await
 }
@@ -210,20 +191,14 @@ async fn change(
         NotFound))]
 async fn delete(
     State(state): State<ApiState>,
+    InProject { project, .. }: InProject,
     Id(id): Id<EndpointId>,
-    Write {
-        by: InProject { project, .. },
-        change,
-        ..
-    }: Write<()>,
-) -> WriteResult<Answer> {
+) -> ApiResult<StatusCode> {
     finish(async move {
-        let deleted = state
-            .store
-            .delete_endpoint(project.id, id, &change, Answer::gone);
-        let answer = deleted.await?.answer;
+        let now = state.clock.now();
+        state.store.delete_endpoint(project.id, id, now).await?;
         state.gateway.endpoint_changed(id).await;
-        Ok(answer)
+        Ok(StatusCode::NO_CONTENT)
     })
     .await
 }

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::key::DEFAULT_KEY_FILE;
+use super::{answer::Refusal, key::DEFAULT_KEY_FILE};
 use crate::keyfile::KeyFileError;
 
 /// Why the gateway could not be asked.
@@ -55,6 +55,15 @@ pub enum ClientError {
         /// What the gateway says.
         detail: String,
     },
+    /// It does not do what it is asked for.
+    #[error("{0}")]
+    Refused(Refusal),
+    /// It answers in a way that this program does not know.
+    #[error(
+        "the gateway answers in a way that this program does not know; is it of another \
+         version? ({0})"
+    )]
+    Unfamiliar(serde_json::Error),
     /// The runtime could not be started.
     #[error("this process cannot be set up: {0}")]
     Runtime(io::Error),
@@ -66,4 +75,11 @@ pub enum ClientError {
         /// What it did.
         reason: String,
     },
+}
+
+impl ClientError {
+    /// Whether the gateway says that what was named is not there.
+    pub fn is_not_found(&self) -> bool {
+        matches!(self, Self::Refused(refusal) if refusal.is_not_found())
+    }
 }

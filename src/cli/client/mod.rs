@@ -6,6 +6,7 @@ mod error;
 mod http;
 mod key;
 mod options;
+mod printable;
 
 use std::{io, time::Duration};
 
@@ -18,7 +19,7 @@ use url::Url;
 use super::CliError;
 use crate::clock::Clock;
 
-pub use answer::{Answer, Refusal};
+pub use answer::{Answer, Refusal, read};
 pub use error::ClientError;
 pub use key::Key;
 pub use options::GatewayOptions;
@@ -120,6 +121,27 @@ impl Gateway {
             .await
     }
 
+    /// Posts the JSON in `body` to `path`; see [`Gateway::post`].
+    ///
+    /// # Errors
+    /// If no gateway answers, or it does not know the key.
+    pub async fn post_json(
+        &self,
+        path: &str,
+        body: &serde_json::Value,
+    ) -> Result<Answer, ClientError> {
+        self.post(path, "application/json", body.to_string().into_bytes())
+            .await
+    }
+
+    /// Takes away what stands at `path`; see [`Gateway::post`] for a gateway that is busy.
+    ///
+    /// # Errors
+    /// If no gateway answers, or it does not know the key.
+    pub async fn delete(&self, path: &str) -> Result<Answer, ClientError> {
+        self.ask(&Method::DELETE, path, None).await
+    }
+
     /// Changes what stands at `path` as the JSON in `body` says; see [`Gateway::post`] for a
     /// gateway that is busy.
     ///
@@ -190,7 +212,7 @@ impl Gateway {
         }
         let answer = String::from_utf8(bytes)
             .ok()
-            .and_then(|text| Answer::parse(status, &text).ok());
+            .and_then(|text| Answer::parse(status, text).ok());
         self.judge(answer.ok_or_else(|| self.foreign(format!("it answers {status} without JSON")))?)
     }
 

@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use axum::{Router, http::HeaderMap, response::IntoResponse, routing::post};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use super::*;
@@ -66,6 +66,27 @@ async fn what_the_gateway_answers_is_passed_on_whatever_its_status() {
         ask(&refused).await.expect("an answer").problem(),
         "Bad (bad)"
     );
+}
+
+#[tokio::test]
+async fn a_refusal_is_told_with_its_places_and_what_is_unfamiliar_as_such() {
+    let (refused, _) = gateway(&[(
+        400,
+        PLAIN,
+        r#"{"title": "Bad", "code": "bad", "errors": [{"pointer": "/a", "detail": "is none"}]}"#,
+    )])
+    .await;
+    let error = ask(&refused).await.expect("an answer").read::<Value>();
+    let error = error.expect_err("refused");
+    assert_eq!(error.to_string(), "Bad (bad)\n  /a: is none");
+    assert!(!error.is_not_found());
+    let (absent, _) = gateway(&[(404, PLAIN, r#"{"title": "No"}"#)]).await;
+    let error = ask(&absent).await.expect("an answer").granted();
+    assert!(error.expect_err("absent").is_not_found());
+    let (strange, _) = gateway(&[(200, PLAIN, "{}")]).await;
+    let error = ask(&strange).await.expect("an answer").read::<Vec<u8>>();
+    let error = error.expect_err("strange").to_string();
+    assert!(error.contains("is it of another version?"), "{error}");
 }
 
 #[tokio::test]

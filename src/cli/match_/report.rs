@@ -4,7 +4,10 @@ use std::io::{self, Write};
 
 use owo_colors::OwoColorize as _;
 
-use crate::rules::{ClauseVerdict, JsonText, SubjectVerdict, WhenVerdict};
+use crate::{
+    cli::{clauses, look::Sign},
+    rules::{SubjectVerdict, WhenVerdict},
+};
 
 /// Why an event matches or does not.
 pub struct Verdict<'e> {
@@ -36,68 +39,10 @@ impl Verdict<'_> {
         writeln!(
             out,
             "{} line {}{name} {}",
-            sign(self.matches),
+            Sign::whether(self.matches).coloured(),
             self.line,
             says.bold()
         )?;
-        for subject in &self.on {
-            writeln!(out, "  {} type {}", sign(subject.held), subject.subject)?;
-        }
-        for clause in &self.when.clauses {
-            write_clause(clause, out)?;
-        }
-        for not in &self.when.nots {
-            let says = if not.held {
-                "does not hold, as wanted"
-            } else {
-                "holds"
-            };
-            writeln!(
-                out,
-                "  {} what stands at {} {says}",
-                sign(not.held),
-                not.pointer
-            )?;
-        }
-        for note in &self.when.notes {
-            writeln!(out, "  {} {}", "!".yellow(), note.text)?;
-            for pointer in &note.clauses {
-                writeln!(out, "      {}", pointer.dimmed())?;
-            }
-        }
-        Ok(())
-    }
-}
-
-fn write_clause(clause: &ClauseVerdict, out: &mut dyn Write) -> io::Result<()> {
-    writeln!(
-        out,
-        "  {} {} is {}: wants {} {}",
-        sign(clause.held),
-        clause.path.bold(),
-        found(clause),
-        listed(&clause.wanted, " or "),
-        clause.pointer.dimmed()
-    )
-}
-
-fn found(clause: &ClauseVerdict) -> String {
-    match (clause.found.as_slice(), clause.found_more) {
-        ([], _) => "absent".to_owned(),
-        (found, 0) => listed(found, ", "),
-        (found, more) => format!("{} and {more} more", listed(found, ", ")),
-    }
-}
-
-fn listed(values: &[JsonText], separator: &str) -> String {
-    let values: Vec<_> = values.iter().map(JsonText::as_str).collect();
-    values.join(separator)
-}
-
-fn sign(held: bool) -> String {
-    if held {
-        "✓".green().to_string()
-    } else {
-        "✗".red().to_string()
+        clauses::write(&self.on, Some(&self.when), 2, out)
     }
 }

@@ -129,7 +129,7 @@ mod tests {
         let mut out = Vec::new();
         let mut report = Report::new(&mut out, as_json);
         let status = StatusCode::from_u16(status).expect("a status");
-        let answer = Answer::parse(status, &body.to_string()).expect("JSON");
+        let answer = Answer::parse(status, body.to_string()).expect("JSON");
         report.add(&answer).expect("written");
         report.sum_up().expect("written");
         let exit = report.exit();

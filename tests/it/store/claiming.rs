@@ -11,13 +11,12 @@ use riposte::{
     store::{
         StoreError,
         act::{Cancellation, Revival},
-        change::unanswered,
         queue::Wish,
         record::Recorded,
     },
 };
 
-use super::world::{NOW, World, after, change_at};
+use super::world::{NOW, World, after};
 
 fn wish(endpoint: EndpointId, limit: usize) -> Wish {
     let bytes = usize::MAX;
@@ -33,11 +32,9 @@ async fn disable(world: &World, endpoint: EndpointId) {
         config.state = EndpointState::Disabled;
         Ok::<_, StoreError>(())
     };
-    let change = change_at(NOW);
-    let changed =
-        world
-            .store
-            .change_endpoint(default_project(), endpoint, &change, disable, unanswered);
+    let changed = world
+        .store
+        .change_endpoint(default_project(), endpoint, NOW, disable);
     changed.await.expect("changed");
 }
 

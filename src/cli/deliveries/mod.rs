@@ -1,0 +1,114 @@
+//! `riposte deliveries`: what is sent where, and how far it has come.
+
+mod show;
+mod timeline;
+mod view;
+
+use std::io::Write;
+
+use clap::{Args, Subcommand};
+
+pub use self::{
+    show::{write, write_story},
+    view::{Delivery, DeliveryStory},
+};
+use super::{
+    CliError, Exit,
+    client::{GatewayOptions, block_on},
+    list::{ListOptions, Query, at, line},
+};
+use crate::{clock::Clock, domain::delivery::DeliveryState};
+
+/// Where deliveries are.
+pub const PATH: &str = "/v1/deliveries";
+
+const AFTER_HELP: &str = "\
+Examples:
+  riposte deliveries --state dead
+  riposte deliveries --endpoint end_01h455vb4pex5vsknk084sn02q --state pending
+  riposte deliveries --event evt_01h455vb4pex5vsknk084sn02q
+  riposte deliveries get dlv_01h455vb4pex5vsknk084sn02q       with its attempts and what to do
+
+Exit codes: 0 there are some, 1 there are none, 2 the gateway could not be asked.";
+
+/// List deliveries, or show one with its attempts.
+///
+/// Lists deliveries, the newest first, with all that the filters have in common. Each says in a
+/// sentence where it stands.
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP, args_conflicts_with_subcommands = true)]
+pub struct DeliveriesArgs {
+    #[command(subcommand)]
+    one: Option<Get>,
+    #[command(flatten)]
+    filter: Filter,
+    #[command(flatten)]
+    list: ListOptions,
+    #[command(flatten)]
+    gateway: GatewayOptions,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Filters")]
+struct Filter {
+    /// Only those in this state: pending, delivered, dead, cancelled or skipped
+    #[arg(long)]
+    state: Option<DeliveryState>,
+    /// Only those to this endpoint: end_…
+    #[arg(long)]
+    endpoint: Option<String>,
+    /// Only those of this listener: lis_…
+    #[arg(long)]
+    listener: Option<String>,
+    /// Only those of this event: evt_…
+    #[arg(long)]
+    event: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Get {
+    /// Show a delivery: where it stands, what happened to it, and what to do.
+    Get {
+        /// The delivery: dlv_…
+        id: String,
+        /// Print what the API gives, with the requests and responses in full
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+impl DeliveriesArgs {
+    /// Lists or shows.
+    ///
+    /// # Errors
+    /// If the gateway cannot be asked, or refuses.
+    pub fn run(self, out: &mut dyn Write) -> Result<Exit, CliError> {
+        block_on(async {
+            let clock = Clock::system();
+            let gateway = self.gateway.gateway(&clock)?;
+            let Some(Get::Get { id, json }) = self.one else {
+                let query = self.filter.query();
+                return self
+                    .list
+                    .show::<Delivery>(&gateway, &query, &clock, out)
+                    .await;
+            };
+            let answer = gateway.get(&at(PATH, &id)).await?.granted()?;
+            match json {
+                true => line(&answer.text, out)?,
+                false => write(&answer.read()?, clock.now(), out)?,
+            }
+            Ok(Exit::Success)
+        })
+    }
+}
+
+impl Filter {
+    fn query(&self) -> Query {
+        Query::new(PATH)
+            .with("state", self.state.as_ref())
+            .with("endpoint", self.endpoint.as_ref())
+            .with("listener", self.listener.as_ref())
+            .with("event", self.event.as_ref())
+    }
+}

@@ -1,0 +1,156 @@
+//! Lists and single things.
+
+use serde_json::json;
+
+use super::Shell;
+use crate::support::{Gateway, Receiver, a_webhook, id_of};
+
+#[tokio::test]
+async fn events_are_listed_filtered_and_shown_to_the_letter() {
+    let gateway = Gateway::start().await;
+    let (api, shell) = (gateway.api(), Shell::at(&gateway));
+    shell.runs(&["events"]).await.refused(1, "no events");
+    let data = r#"{"price":1.50,"big":123456789012345678901234567890}"#;
+    let sent = shell
+        .runs(&["send", "a.b", "--subject", "site/7", "--data", data])
+        .await;
+    let id = sent
+        .ended(0)
+        .trim()
+        .trim_start_matches("accepted")
+        .trim()
+        .to_owned();
+    api.sends(json!({"type": "c.d"})).await;
+    let listed = shell.runs(&["events"]).await;
+    listed.shows(&[
+        "ID", "RECEIVED", "TYPE", "SUBJECT", "SOURCE\n", "c.d", &id, "a.b", "site/7",
+    ]);
+    assert!(
+        !listed.out.contains('\u{1b}'),
+        "no colours where there is no terminal"
+    );
+    let of_type = shell
+        .runs(&["events", "--type", "a.b", "--json"])
+        .await
+        .lines();
+    assert_eq!(of_type.len(), 1);
+    assert_eq!(id_of(&of_type[0]), id);
+    let shown = shell.runs(&["events", "get", &id]).await;
+    shown.shows(&[
+        "a.b",
+        &id,
+        "site/7",
+        "\"price\": 1.50,",
+        "123456789012345678901234567890",
+    ]);
+    let whole = shell.runs(&["events", "get", &id, "--json"]).await;
+    assert_eq!(
+        whole.out.trim_end(),
+        api.get(&format!("/v1/events/{id}")).await.text()
+    );
+    shell
+        .runs(&["events", "get", "evt_1"])
+        .await
+        .refused(1, "not_found");
+}
+
+#[tokio::test]
+async fn a_list_goes_on_where_it_ended_and_all_of_it_is_asked_for_page_by_page() {
+    let gateway = Gateway::start().await;
+    let (api, shell) = (gateway.api(), Shell::at(&gateway));
+    let many: Vec<_> = (0..300).map(|_| json!({"type": "a.b"})).collect();
+    api.post("/v1/events", many.into()).await.expect(202);
+    let all = shell.runs(&["events", "--all", "--json"]).await;
+    let expected = api.list("/v1/events").await;
+    assert_eq!(all.lines(), expected);
+    assert_eq!(all.errors, "");
+    let first = shell.runs(&["events", "--limit", "2"]).await;
+    assert_eq!(first.ended(0).lines().count(), 3);
+    let (_, cursor) = first
+        .errors
+        .trim()
+        .split_once("more: --cursor ")
+        .expect("a hint");
+    let next = shell
+        .runs(&["events", "--limit", "260", "--cursor", cursor, "--json"])
+        .await;
+    assert_eq!(next.lines(), expected[2..262]);
+}
+
+#[tokio::test]
+async fn deliveries_say_where_they_stand_and_what_to_do() {
+    let (gateway, receiver, hook) = a_webhook().await;
+    let (api, shell) = (gateway.api(), Shell::at(&gateway));
+    receiver.answers_with(503, &[], "the database is down \u{1b}[31m");
+    let delivery = api.delivery_of_new().await;
+    api.delivery_becomes(&delivery, "dead").await;
+    let listed = shell.runs(&["deliveries", "--state", "dead"]).await;
+    listed.shows(&[&delivery, "a.b", "✗ dead: 1 attempt, last error status_5xx"]);
+    let none = shell
+        .runs(&[
+            "deliveries",
+            "--endpoint",
+            &hook.endpoint,
+            "--state",
+            "pending",
+        ])
+        .await;
+    none.refused(1, "no deliveries");
+    let shown = shell.runs(&["deliveries", "get", &delivery]).await;
+    shown.shows(&[
+        "✗ dead",
+        &delivery,
+        &hook.endpoint,
+        &hook.listener,
+        "the event was received",
+        "✗ 1st attempt: 503 after",
+        "✗ dead: attempts_exhausted",
+        "answer    the database is down \u{fffd}[31m",
+        "to do     Look into the receiver's log",
+        "to do     Put the receiver right, then redrive.",
+        &format!("riposte redrive {delivery}"),
+    ]);
+    let refused = shell.runs(&["deliveries", "--state", "lost"]).await;
+    refused.refused(2, "is not one of pending, delivered, dead");
+}
+
+#[tokio::test]
+async fn endpoints_and_listeners_are_listed_and_shown() {
+    let (gateway, receiver) = (Gateway::start().await, Receiver::start().await);
+    let (api, shell) = (gateway.api(), Shell::at(&gateway));
+    let endpoint = json!({"name": "CI", "url": receiver.url(), "state": "paused"});
+    let endpoint = api.endpoint(endpoint).await;
+    let reaction = json!({"webhook": {"endpoint": endpoint}});
+    let listener = api
+        .listens(&["a.*"], json!({"subject": ["x"]}), reaction)
+        .await;
+    let listener = id_of(&listener);
+    shell
+        .runs(&["endpoints"])
+        .await
+        .shows(&[&endpoint, "• paused", "CI", &receiver.url()]);
+    let shown = shell.runs(&["endpoints", "get", &endpoint]).await;
+    shown.shows(&["CI", &endpoint, "url", &receiver.url(), "paused since"]);
+    let webhook = format!("a.* → webhook to {endpoint}");
+    shell
+        .runs(&["listeners"])
+        .await
+        .shows(&[&listener, "✓ enabled", &webhook]);
+    let shown = shell.runs(&["listeners", "get", &listener]).await;
+    shown.shows(&[&listener, "a.*", "when", "\"subject\": [", "\"x\""]);
+    let lines = shell.runs(&["listeners", "--json"]).await.lines();
+    assert_eq!(lines, api.list("/v1/listeners").await);
+}
+
+#[tokio::test]
+async fn what_cannot_be_asked_is_an_error_that_says_what_to_do() {
+    let gateway = Gateway::start().await;
+    let stranger = Shell::at(&gateway).with_key("rp_nobody");
+    let refused = stranger.runs(&["events"]).await;
+    refused.refused(2, "does not accept the key from --key or RIPOSTE_KEY");
+    let shell = Shell::at(&gateway);
+    let refused = shell.runs(&["events", "--cursor", "nonsense"]).await;
+    refused.refused(2, "(bad_parameter)");
+    let refused = shell.runs(&["events", "--type", "a", "get", "evt_1"]).await;
+    refused.refused(2, "cannot be used with");
+}
