@@ -135,7 +135,8 @@ impl App {
     ) -> Result<(), AppError> {
         let Self { engine, api, drain } = self;
         let (store, clock, stopping) = (api.store.clone(), api.clock.clone(), api.stopping.clone());
-        let server = axum::serve(listener, api::router(api))
+        let router = api::router(api).into_make_service_with_connect_info::<SocketAddr>();
+        let server = axum::serve(listener, router)
             .with_graceful_shutdown(stopping.clone().cancelled_owned());
         let mut server = tokio::spawn(server.into_future());
         let ended = tokio::select! {
@@ -252,6 +253,7 @@ fn api_settings(config: &Config, operator_key: ApiKey) -> ApiSettings {
             depth: json::MAX_DEPTH,
         },
         rotation_grace: config.secrets.rotation_grace,
+        idempotency_window: config.idempotency.window,
     }
 }
 

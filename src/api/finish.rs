@@ -1,20 +1,18 @@
 //! Work that goes on when its client goes away.
 
-use super::problem::{ApiResult, Code, Problem};
+use super::problem::{Code, Problem};
 
 /// Carries `work` to its end, even if the connection breaks and nobody waits for the answer: what
 /// was written is also made known to the engine.
 ///
 /// # Errors
 /// What `work` gives.
-pub async fn finish<T: Send + 'static>(
-    work: impl Future<Output = ApiResult<T>> + Send + 'static,
-) -> ApiResult<T> {
+pub async fn finish<T: Send + 'static, E: From<Problem> + Send + 'static>(
+    work: impl Future<Output = Result<T, E>> + Send + 'static,
+) -> Result<T, E> {
     tokio::spawn(work).await.unwrap_or_else(|error| {
         tracing::error!(%error, "a request failed");
-        Err(Problem::new(
-            Code::Internal,
-            "the gateway failed; its log says why",
-        ))
+        let problem = Problem::new(Code::Internal, "the gateway failed; its log says why");
+        Err(problem.into())
     })
 }

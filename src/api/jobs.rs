@@ -4,28 +4,32 @@ use std::collections::BTreeMap;
 
 use axum::{Json, extract::State};
 use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     access::{Scope, needs},
+    answer::Answer,
     auth::InProject,
     extract::{Id, Parameters},
     page::{Page, list_parameters, parameter},
     problem::{ApiResult, Code, Problem},
     refusals::{BadParameter, NotFound, WrongState},
     state::ApiState,
+    write::{Write, WriteResult},
 };
 use crate::{
     domain::{
         attempt::ErrorKind,
+        audit::Realm,
         dead_letter::{Filter, Selection},
         delivery::DeadReason,
         ids::{EndpointId, JobId, ListenerId},
         job::{Job, JobFailure, JobKind, JobState, Outcome, Task},
         time::Timestamp,
     },
-    store::jobs::JobFilter,
+    store::{audit::Audited, jobs::JobFilter},
 };
 
 /// The routes of this file.
@@ -185,16 +189,36 @@ async fn get(
         WrongState))]
 async fn cancel(
     State(state): State<ApiState>,
-    InProject { project, .. }: InProject,
     Id(id): Id<JobId>,
-) -> ApiResult<Json<JobView>> {
-    let now = state.clock.now();
-    match state.store.cancel_job(project.id, id, now).await? {
-        (job, true) => Ok(Json(JobView::of(job))),
-        (job, false) => Err(Problem::new(
+    Write {
+        by: InProject { project, .. },
+        change,
+        ..
+    }: Write<()>,
+) -> WriteResult<Answer> {
+    let answer = |(job, called_off): &(Job, bool)| match called_off {
+        true => Answer::ok(&JobView::of(job.clone())),
+        false => Err(Problem::new(
             Code::WrongState,
             format!("the job is {} already", job.state),
-        )),
+        )
+        .into()),
+    };
+    let cancelled = state.store.cancel_job(project.id, id, &change, answer);
+    Ok(cancelled.await?.answer)
+}
+
+impl Audited for Job {
+    fn realm(&self) -> Realm {
+        Realm::Project(self.project)
+    }
+
+    fn name(&self) -> String {
+        self.id.to_string()
+    }
+
+    fn document(&self) -> serde_json::Result<Box<RawValue>> {
+        to_raw_value(&JobView::of(self.clone()))
     }
 }
 

@@ -1,33 +1,32 @@
 //! `/v1/keys`: the API keys of a project. Keys of operators are not made here: the gateway's own is
 //! configured, or kept in a file.
 
-use axum::{
-    Json,
-    extract::State,
-    http::{HeaderName, StatusCode},
-};
+use axum::{Json, extract::State, http::StatusCode};
 use serde::{Deserialize, Serialize};
+use serde_json::value::{RawValue, to_raw_value};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     access::{Scope, needs},
+    answer::Answer,
     auth::InProject,
-    endpoints::NO_STORE,
     extract::{Body, Id, Parameters},
     page::{ListParameters, Page},
     problem::{ApiResult, Problem},
     refusals::{BadParameter, Invalid, NotFound},
     state::ApiState,
+    write::{Write, WriteResult},
 };
 use crate::{
     domain::{
         api_key::ApiKey,
+        audit::Realm,
         ids::{KeyId, ProjectId},
         scope::Scopes,
         time::Timestamp,
     },
-    store::api_keys::KeyRecord,
+    store::{api_keys::KeyRecord, audit::Audited},
 };
 
 /// The most characters that the name of a key may have.
@@ -105,10 +104,13 @@ pub struct MadeKey {
         Invalid))]
 async fn create(
     State(state): State<ApiState>,
-    InProject { project, caller }: InProject,
-    Body(wanted): Body<NewKey>,
-) -> ApiResult<(StatusCode, [(HeaderName, &'static str); 1], Json<MadeKey>)> {
-    let now = state.clock.now();
+    Write {
+        by: InProject { project, caller },
+        change,
+        body: Body(wanted),
+    }: Write<Body<NewKey>>,
+) -> WriteResult<Answer> {
+    let now = change.now;
     check(&wanted, now)?;
     let expires_at = end(wanted.expires_at, caller.until())?;
     let scopes = granted(wanted.scopes.as_deref(), caller.scopes())?;
@@ -119,16 +121,21 @@ async fn create(
         name: wanted.name,
         scopes,
         hash: key.hash(),
+        version: 1,
         created_at: now,
         expires_at,
         revoked_at: None,
     };
-    state.store.insert_key(&record).await?;
-    let made = MadeKey {
-        view: KeyView::of(record),
-        key: key.expose().to_string(),
+    let answer = |record: &KeyRecord| {
+        let made = MadeKey {
+            view: KeyView::of(record.clone()),
+            key: key.expose().to_string(),
+        };
+        let answer = Answer::new(StatusCode::CREATED, &made);
+        answer.map(|answer| answer.of_version(record.version).with_secrets())
     };
-    Ok((StatusCode::CREATED, [NO_STORE], Json(made)))
+    let made = state.store.insert_key(record, &change, answer);
+    Ok(made.await?.answer)
 }
 
 /// List the API keys of the project, the newest first, those that were revoked too.
@@ -156,12 +163,17 @@ async fn list(
         NotFound))]
 async fn revoke(
     State(state): State<ApiState>,
-    InProject { project, .. }: InProject,
     Id(id): Id<KeyId>,
-) -> ApiResult<StatusCode> {
-    let now = state.clock.now();
-    state.store.revoke_key(project.id, id, now).await?;
-    Ok(StatusCode::NO_CONTENT)
+    Write {
+        by: InProject { project, .. },
+        change,
+        ..
+    }: Write<()>,
+) -> WriteResult<Answer> {
+    let revoked = state
+        .store
+        .revoke_key(project.id, id, &change, Answer::gone);
+    Ok(revoked.await?.answer)
 }
 
 fn check(wanted: &NewKey, now: Timestamp) -> ApiResult<()> {
@@ -210,6 +222,20 @@ fn granted(asked: Option<&[Scope]>, own: Scopes) -> ApiResult<Scopes> {
             format!("the key that makes it has not {scope} itself"),
         )),
         None => Ok(asked.iter().copied().collect()),
+    }
+}
+
+impl Audited for KeyRecord {
+    fn realm(&self) -> Realm {
+        self.project.map_or(Realm::Gateway, Realm::Project)
+    }
+
+    fn name(&self) -> String {
+        self.id.to_string()
+    }
+
+    fn document(&self) -> serde_json::Result<Box<RawValue>> {
+        to_raw_value(&KeyView::of(self.clone()))
     }
 }
 

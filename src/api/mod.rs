@@ -4,6 +4,8 @@
 //! answer. The engine is known only by its [`Gateway`](crate::engine::Gateway).
 
 pub mod access;
+pub mod answer;
+pub mod audit;
 pub mod auth;
 pub mod dead_letters;
 pub mod deliveries;
@@ -27,6 +29,8 @@ pub mod refusals;
 pub mod retention;
 pub mod state;
 pub mod stats;
+pub mod tag;
+pub mod write;
 
 use axum::{
     Json, Router,
@@ -92,6 +96,7 @@ fn of_the_gateway() -> OpenApiRouter<ApiState> {
 /// What is about one project: that of the key, or the one that an operator names.
 fn resources() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
+        .merge(audit::routes())
         .merge(endpoints::routes())
         .merge(events::routes())
         .merge(find::routes())

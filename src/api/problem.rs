@@ -82,6 +82,10 @@ codes! {
     AlreadyExists = "already_exists", CONFLICT;
     /// The state that it is in does not allow this.
     WrongState = "wrong_state", CONFLICT;
+    /// The thing is not of the version that `If-Match` names.
+    PreconditionFailed = "precondition_failed", PRECONDITION_FAILED;
+    /// Another request was carried out under this `Idempotency-Key`.
+    IdempotencyKeyReused = "idempotency_key_reused", UNPROCESSABLE_ENTITY;
     /// The project has its share of what the gateway can do at a time: come back later.
     TooManyRequests = "too_many_requests", TOO_MANY_REQUESTS;
     /// The gateway has more than it can write: come back later.
@@ -224,6 +228,14 @@ impl From<StoreError> for Problem {
             StoreError::TooManySecrets => Self::new(
                 Code::WrongState,
                 format!("{error}; wait until an old one ends, or let all end with a grace of 0s"),
+            ),
+            StoreError::PreconditionFailed => Self::new(
+                Code::PreconditionFailed,
+                "it has changed since you read it; read it again, and send the change with its new ETag",
+            ),
+            StoreError::KeyReused => Self::new(
+                Code::IdempotencyKeyReused,
+                "another request was carried out under this key; give each request a key of its own",
             ),
             error if error.is_transient() => {
                 tracing::error!(%error, "the store is unavailable");

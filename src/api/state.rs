@@ -23,6 +23,8 @@ pub struct ApiSettings {
     pub events: cloudevents::Limits,
     /// How long an old secret signs beside its successor.
     pub rotation_grace: Duration,
+    /// For how long a request is recognised by its idempotency key.
+    pub idempotency_window: Duration,
 }
 
 /// What every handler has at hand.

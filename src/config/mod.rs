@@ -18,7 +18,8 @@ use std::{net::SocketAddr, path::PathBuf};
 
 pub use error::{ConfigError, Conflict, Origin, ValueError};
 pub use sections::{
-    Dedupe, Delivery, Ingest, Limits, Log, Retention, Retry, Secrets, Shutdown, Sqlite, keys,
+    Dedupe, Delivery, Idempotency, Ingest, Limits, Log, Retention, Retry, Secrets, Shutdown,
+    Sqlite, keys,
 };
 pub use settings::{Flag, Key, Setting, Settings, Sources};
 pub use types::{Database, LogFilter, LogFormat, SecretText};
@@ -57,6 +58,8 @@ pub struct Config {
     pub secrets: Secrets,
     /// See [`Dedupe`].
     pub dedupe: Dedupe,
+    /// See [`Idempotency`].
+    pub idempotency: Idempotency,
     /// See [`Retention`].
     pub retention: Retention,
     /// See [`Shutdown`].
@@ -93,6 +96,7 @@ impl Config {
             retry: Retry::read(settings)?,
             secrets: Secrets::read(settings)?,
             dedupe: Dedupe::read(settings)?,
+            idempotency: Idempotency::read(settings)?,
             retention: Retention::read(settings)?,
             shutdown: Shutdown::read(settings)?,
             log: Log::read(settings)?,

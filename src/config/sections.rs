@@ -45,6 +45,7 @@ pub fn keys() -> impl Iterator<Item = &'static Key> {
         Retry::KEYS,
         Secrets::KEYS,
         Dedupe::KEYS,
+        Idempotency::KEYS,
         Retention::KEYS,
         Shutdown::KEYS,
         Log::KEYS,
@@ -172,6 +173,14 @@ section! {
     Dedupe = "dedupe." {
         /// How long an event's id is remembered.
         window: Duration = "30d", duration(MINUTE..=3650 * DAY);
+    }
+}
+
+section! {
+    /// How repeated requests are recognised.
+    Idempotency = "idempotency." {
+        /// How long the answer to a request is kept for its repeats.
+        window: Duration = "24h", duration(MINUTE..=30 * DAY);
     }
 }
 

@@ -93,6 +93,8 @@ pub struct Endpoint {
     pub project: ProjectId,
     /// What users decided.
     pub config: EndpointConfig,
+    /// How often it has changed, its making counted; a new secret is a change.
+    pub version: u64,
     /// Why it is in its state.
     pub state_reason: StateReason,
     /// Since when it is in its state.

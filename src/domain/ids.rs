@@ -39,6 +39,8 @@ kinds! {
     ProjectId, ProjectKind, "prj";
     /// Names an API key; its public part.
     KeyId, KeyKind, "key";
+    /// Names an entry of the audit log.
+    AuditId, AuditKind, "aud";
     /// Names a job.
     JobId, JobKind, "job";
     /// Names one run of the gateway: what it claimed is released when it is gone.

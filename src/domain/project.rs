@@ -81,6 +81,8 @@ pub struct Project {
     pub name: ProjectName,
     /// What an operator has opened for it.
     pub openings: Openings,
+    /// How often it has changed, its making counted.
+    pub version: u64,
     /// When it was made.
     pub created_at: Timestamp,
 }

@@ -7,13 +7,15 @@ mod dead_letters;
 
 use std::{collections::HashMap, time::Duration};
 
+use serde::Serialize;
+
 use super::{context::Context, gateway::Gateway, pace::Pace};
 use crate::{
     domain::{
         ids::{JobId, ProjectId},
         job::{Job, JobState, Tally, Task},
     },
-    store::{StoreResult, dead_letters::MAX_PAGE},
+    store::{StoreError, StoreResult, change::Change, dead_letters::MAX_PAGE},
 };
 
 /// The most jobs that take turns; those that came later wait.
@@ -26,34 +28,32 @@ impl Gateway {
     /// Keeps a new job, and has it begin.
     ///
     /// # Errors
-    /// If the store cannot be written: there is no job then.
-    pub async fn start_job(
+    /// What `answer` refuses, and what the store does: there is no job then.
+    pub async fn start_job<A: Serialize, E: From<StoreError>>(
         &self,
         project: ProjectId,
         task: Task,
-        requested_by: String,
-    ) -> StoreResult<Job> {
-        let Context {
-            store, clock, ids, ..
-        } = &self.parts.context;
-        let now = clock.now();
+        change: &Change,
+        answer: impl FnOnce(&Job) -> Result<A, E>,
+    ) -> Result<A, E> {
+        let Context { store, ids, .. } = &self.parts.context;
         let job = Job {
-            id: ids.next(now),
+            id: ids.next(change.now),
             project,
             state: JobState::Queued,
             task,
-            requested_by,
+            requested_by: change.by.to_string(),
             position: String::new(),
             total: None,
             tally: Tally::default(),
             error: None,
-            created_at: now,
+            created_at: change.now,
             started_at: None,
             finished_at: None,
         };
-        store.insert_job(&job).await?;
+        let started = store.insert_job(&job, change, answer).await?;
         self.parts.jobs.notify_one();
-        Ok(job)
+        Ok(started.answer)
     }
 }
 

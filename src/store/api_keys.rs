@@ -1,12 +1,16 @@
 //! API keys: looked up by their public part, kept as a hash of the other.
 
+use serde::Serialize;
 use sqlx::sqlite::SqliteRow;
 
 use super::{
-    Store, StoreError, StoreResult,
+    Connection, Store, StoreError, StoreResult,
+    audit::Entry,
+    change::{Change, Done},
     columns::{Columns as _, to_json, unreadable},
 };
 use crate::domain::{
+    audit::Action,
     ids::{KeyId, ProjectId},
     scope::Scopes,
     time::Timestamp,
@@ -25,6 +29,8 @@ pub struct KeyRecord {
     pub hash: [u8; 32],
     /// What it may do.
     pub scopes: Scopes,
+    /// How often it has changed, its making counted.
+    pub version: u64,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it no longer opens anything.
@@ -44,24 +50,18 @@ impl Store {
     /// Keeps a key.
     ///
     /// # Errors
-    /// If the store cannot be written.
-    pub async fn insert_key(&self, key: &KeyRecord) -> StoreResult<()> {
-        let mut transaction = self.write().await?;
-        sqlx::query(
-            "INSERT INTO api_keys (id, project_id, name, hash, created_at, expires_at, scopes_json)
-             VALUES ($1, $2, $3, $4, $5, $6, $7)",
-        )
-        .bind(key.id.to_string())
-        .bind(key.project.map(|project| project.to_string()))
-        .bind(&key.name)
-        .bind(key.hash.as_slice())
-        .bind(key.created_at.as_millis())
-        .bind(key.expires_at.map(Timestamp::as_millis))
-        .bind(scopes_json(key.scopes)?)
-        .execute(&mut *transaction)
-        .await?;
-        transaction.commit().await?;
-        Ok(())
+    /// What `answer` refuses, and what [`Store::begin`] does.
+    pub async fn insert_key<A: Serialize, E: From<StoreError>>(
+        &self,
+        key: KeyRecord,
+        change: &Change,
+        answer: impl FnOnce(&KeyRecord) -> Result<A, E>,
+    ) -> Result<Done<KeyRecord, A>, E> {
+        let mut writing = self.begin(change).await?;
+        insert(&mut writing, &key).await?;
+        let entry = Entry::made(Action::KeyCreated, &key)?;
+        writing.note(entry).await?;
+        writing.finish(key, answer).await
     }
 
     /// The key with this public part, live or not.
@@ -100,32 +100,69 @@ impl Store {
         rows.iter().map(key).collect()
     }
 
-    /// Revokes a key of `project`.
+    /// Revokes a key of `project`; one that is revoked stays as it is.
     ///
     /// # Errors
+    /// What `answer` refuses, and what [`Store::begin`] does;
     /// [`StoreError::NotFound`] if the project has no such key.
-    pub async fn revoke_key(
+    pub async fn revoke_key<A: Serialize, E: From<StoreError>>(
         &self,
         project: ProjectId,
         id: KeyId,
-        now: Timestamp,
-    ) -> StoreResult<()> {
-        let mut transaction = self.write().await?;
-        let revoked = sqlx::query(
-            "UPDATE api_keys SET revoked_at = coalesce(revoked_at, $3)
-             WHERE id = $1 AND project_id = $2",
-        )
+        change: &Change,
+        answer: impl FnOnce(&KeyRecord) -> Result<A, E>,
+    ) -> Result<Done<KeyRecord, A>, E> {
+        let mut writing = self.begin(change).await?;
+        let before = find(&mut writing, project, id).await?;
+        change.if_match.check(before.version)?;
+        if before.revoked_at.is_some() {
+            return writing.finish(before, answer).await;
+        }
+        revoke(&mut writing, id, change.now).await?;
+        let after = find(&mut writing, project, id).await?;
+        let entry = Entry::changed(Action::KeyRevoked, &before, &after)?;
+        writing.note(entry).await?;
+        writing.finish(after, answer).await
+    }
+}
+
+async fn insert(connection: &mut Connection, key: &KeyRecord) -> StoreResult<()> {
+    sqlx::query(
+        "INSERT INTO api_keys (id, project_id, name, hash, created_at, expires_at, scopes_json)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+    )
+    .bind(key.id.to_string())
+    .bind(key.project.map(|project| project.to_string()))
+    .bind(&key.name)
+    .bind(key.hash.as_slice())
+    .bind(key.created_at.as_millis())
+    .bind(key.expires_at.map(Timestamp::as_millis))
+    .bind(scopes_json(key.scopes)?)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+async fn revoke(connection: &mut Connection, id: KeyId, now: Timestamp) -> StoreResult<()> {
+    sqlx::query("UPDATE api_keys SET revoked_at = $2, version = version + 1 WHERE id = $1")
+        .bind(id.to_string())
+        .bind(now.as_millis())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+async fn find(
+    connection: &mut Connection,
+    project: ProjectId,
+    id: KeyId,
+) -> StoreResult<KeyRecord> {
+    let row = sqlx::query("SELECT * FROM api_keys WHERE id = $1 AND project_id = $2")
         .bind(id.to_string())
         .bind(project.to_string())
-        .bind(now.as_millis())
-        .execute(&mut *transaction)
+        .fetch_optional(connection)
         .await?;
-        if revoked.rows_affected() == 0 {
-            return Err(StoreError::NotFound("key"));
-        }
-        transaction.commit().await?;
-        Ok(())
-    }
+    key(&row.ok_or(StoreError::NotFound("key"))?)
 }
 
 /// How scopes are kept: none says all.
@@ -147,6 +184,7 @@ pub(super) fn key(row: &SqliteRow) -> StoreResult<KeyRecord> {
         hash: hash
             .try_into()
             .map_err(|_| unreadable("hash", "not 32 bytes"))?,
+        version: row.number("version")?,
         created_at: row.time("created_at")?,
         expires_at: row.time_opt("expires_at")?,
         revoked_at: row.time_opt("revoked_at")?,

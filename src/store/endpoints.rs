@@ -6,12 +6,17 @@ mod tests;
 
 use std::time::Duration;
 
+use serde::Serialize;
+
 use super::{
     Connection, Store, StoreError, StoreResult,
+    audit::Entry,
+    change::{Change, Done},
     columns::to_json,
     counters::{Counter, Deltas},
 };
 use crate::domain::{
+    audit::Action,
     endpoint::{Endpoint, EndpointConfig, LiveSecret, StateReason},
     ids::{EndpointId, ProjectId},
     signature::Secret,
@@ -33,76 +38,75 @@ impl Store {
     /// Makes an endpoint.
     ///
     /// # Errors
-    /// If the store cannot be written.
-    pub async fn insert_endpoint(
+    /// What `answer` refuses, and what [`Store::begin`] does.
+    pub async fn insert_endpoint<A: Serialize, E: From<StoreError>>(
         &self,
         project: ProjectId,
         new: &NewEndpoint,
-        now: Timestamp,
-    ) -> StoreResult<Endpoint> {
-        let mut transaction = self.write().await?;
-        self.insert_into(&mut transaction, project, new, now)
+        change: &Change,
+        answer: impl FnOnce(&Endpoint) -> Result<A, E>,
+    ) -> Result<Done<Endpoint, A>, E> {
+        let mut writing = self.begin(change).await?;
+        self.insert_into(&mut writing, project, new, change.now)
             .await?;
-        let endpoint = self.find(&mut transaction, project, new.id).await?;
-        transaction.commit().await?;
-        Ok(endpoint)
+        let endpoint = self.find(&mut writing, project, new.id).await?;
+        let entry = Entry::made(Action::EndpointCreated, &endpoint)?;
+        writing.note(entry).await?;
+        writing.finish(endpoint, answer).await
     }
 
-    /// Changes what users decide about an endpoint: `change` is given what holds, and nobody else
+    /// Changes what users decide about an endpoint: `apply` is given what holds, and nobody else
     /// changes it meanwhile. What comes out as it went in is not written.
     ///
     /// # Errors
-    /// What `change` refuses; [`StoreError::NotFound`] if the project has no such endpoint.
-    pub async fn change_endpoint<E: From<StoreError>>(
+    /// What `apply` and `answer` refuse, and what [`Store::begin`] does;
+    /// [`StoreError::NotFound`] if the project has no such endpoint.
+    pub async fn change_endpoint<A: Serialize, E: From<StoreError>>(
         &self,
         project: ProjectId,
         id: EndpointId,
-        now: Timestamp,
-        change: impl FnOnce(&mut EndpointConfig) -> Result<(), E>,
-    ) -> Result<Endpoint, E> {
-        let mut transaction = self.write().await?;
-        let before = self.find(&mut transaction, project, id).await?;
+        change: &Change,
+        apply: impl FnOnce(&mut EndpointConfig) -> Result<(), E>,
+        answer: impl FnOnce(&Endpoint) -> Result<A, E>,
+    ) -> Result<Done<Endpoint, A>, E> {
+        let mut writing = self.begin(change).await?;
+        let before = self.find(&mut writing, project, id).await?;
+        change.if_match.check(before.version)?;
         let mut config = before.config.clone();
-        change(&mut config)?;
+        apply(&mut config)?;
         if config == before.config {
-            return Ok(before);
+            return writing.finish(before, answer).await;
         }
-        self.update(&mut transaction, &before, &config, now).await?;
-        let endpoint = self.find(&mut transaction, project, id).await?;
-        transaction.commit().await.map_err(StoreError::from)?;
-        Ok(endpoint)
+        self.update(&mut writing, &before, &config, change.now)
+            .await?;
+        let after = self.find(&mut writing, project, id).await?;
+        let entry = Entry::changed(Action::EndpointChanged, &before, &after)?;
+        // Values of headers may be hidden in both documents.
+        let entry = entry.and("headers", before.config.headers != after.config.headers);
+        writing.note(entry).await?;
+        writing.finish(after, answer).await
     }
 
     /// Deletes an endpoint: its secrets are gone, what waited for it will be called off.
     ///
     /// # Errors
+    /// What `answer` refuses, and what [`Store::begin`] does;
     /// [`StoreError::NotFound`] if the project has no such endpoint.
-    pub async fn delete_endpoint(
+    pub async fn delete_endpoint<A: Serialize, E: From<StoreError>>(
         &self,
         project: ProjectId,
         id: EndpointId,
-        now: Timestamp,
-    ) -> StoreResult<()> {
-        let mut transaction = self.write().await?;
-        let deleted = sqlx::query(
-            "UPDATE endpoints SET deleted_at = $3, updated_at = $3, headers = x''
-             WHERE id = $1 AND project_id = $2 AND deleted_at IS NULL",
-        )
-        .bind(id.to_string())
-        .bind(project.to_string())
-        .bind(now.as_millis())
-        .execute(&mut *transaction)
-        .await?;
-        if deleted.rows_affected() == 0 {
-            return Err(StoreError::NotFound("endpoint"));
-        }
-        sqlx::query("DELETE FROM endpoint_secrets WHERE endpoint_id = $1")
-            .bind(id.to_string())
-            .execute(&mut *transaction)
-            .await?;
-        count(&mut transaction, project, -1).await?;
-        transaction.commit().await?;
-        Ok(())
+        change: &Change,
+        answer: impl FnOnce(&Endpoint) -> Result<A, E>,
+    ) -> Result<Done<Endpoint, A>, E> {
+        let mut writing = self.begin(change).await?;
+        let last = self.find(&mut writing, project, id).await?;
+        change.if_match.check(last.version)?;
+        delete(&mut writing, id, change.now).await?;
+        count(&mut writing, project, -1).await?;
+        let entry = Entry::gone(Action::EndpointDeleted, &last)?;
+        writing.note(entry).await?;
+        writing.finish(last, answer).await
     }
 
     /// The endpoint called `id`, of `project`.
@@ -223,7 +227,7 @@ impl Store {
         sqlx::query(
             "UPDATE endpoints SET name = $2, url = $3, state = $4, state_reason = $5, state_since = $6,
                  format = $7, retry_json = $8, timeout_ms = $9, concurrency = $10, headers = $11,
-                 updated_at = $12
+                 updated_at = $12, version = version + 1
              WHERE id = $1",
         )
         .bind(before.id.to_string())
@@ -281,6 +285,22 @@ pub(super) async fn exists(
     .fetch_optional(connection)
     .await?;
     Ok(found.is_some())
+}
+
+async fn delete(connection: &mut Connection, id: EndpointId, now: Timestamp) -> StoreResult<()> {
+    sqlx::query(
+        "UPDATE endpoints SET deleted_at = $2, updated_at = $2, headers = x'', version = version + 1
+         WHERE id = $1",
+    )
+    .bind(id.to_string())
+    .bind(now.as_millis())
+    .execute(&mut *connection)
+    .await?;
+    sqlx::query("DELETE FROM endpoint_secrets WHERE endpoint_id = $1")
+        .bind(id.to_string())
+        .execute(connection)
+        .await?;
+    Ok(())
 }
 
 fn millis(duration: Duration) -> i64 {

@@ -1,5 +1,6 @@
 //! What can go wrong in the store.
 
+use super::idempotency::Answered;
 use crate::domain::{endpoint::MAX_LIVE_SECRETS, seal::SealError};
 
 /// What a step of the store gives.
@@ -50,6 +51,15 @@ pub enum StoreError {
     /// An endpoint has as many secrets that sign as it may have.
     #[error("the endpoint has {MAX_LIVE_SECRETS} secrets that sign, which is the most")]
     TooManySecrets,
+    /// It is not of a version that the change is meant for.
+    #[error("it is not of the version that the change is meant for")]
+    PreconditionFailed,
+    /// The same request was carried out before, under its idempotency key.
+    #[error("the request was carried out before")]
+    Repeated(Answered),
+    /// Another request was carried out before, under the same idempotency key.
+    #[error("another request was carried out under this idempotency key")]
+    KeyReused,
 }
 
 impl StoreError {

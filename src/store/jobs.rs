@@ -1,13 +1,17 @@
 //! Jobs: what is to be done, and how far it has come. A step of a job moves it in the transaction
 //! that does the step's work, so that nothing is done twice or left out, whatever ends meanwhile.
 
+use serde::Serialize;
 use sqlx::{QueryBuilder, Sqlite, sqlite::SqliteRow};
 
 use super::{
     Connection, Store, StoreError, StoreResult,
+    audit::Entry,
+    change::{Change, Done},
     columns::{Columns as _, to_json},
 };
 use crate::domain::{
+    audit::Action,
     ids::{JobId, ProjectId},
     job::{Job, JobState, Outcome, Tally},
     time::Timestamp,
@@ -40,25 +44,18 @@ impl Store {
     /// Keeps a new job.
     ///
     /// # Errors
-    /// If the store cannot be written.
-    pub async fn insert_job(&self, job: &Job) -> StoreResult<()> {
-        let mut transaction = self.write().await?;
-        sqlx::query(
-            "INSERT INTO jobs (id, project_id, state, task_json, requested_by, total, tally_json, created_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-        )
-        .bind(job.id.to_string())
-        .bind(job.project.to_string())
-        .bind(job.state.as_str())
-        .bind(to_json(&job.task)?)
-        .bind(&job.requested_by)
-        .bind(job.total.map(whole))
-        .bind(to_json(&job.tally)?)
-        .bind(job.created_at.as_millis())
-        .execute(&mut *transaction)
-        .await?;
-        transaction.commit().await?;
-        Ok(())
+    /// What `answer` refuses, and what [`Store::begin`] does.
+    pub async fn insert_job<A: Serialize, E: From<StoreError>>(
+        &self,
+        job: &Job,
+        change: &Change,
+        answer: impl FnOnce(&Job) -> Result<A, E>,
+    ) -> Result<Done<Job, A>, E> {
+        let mut writing = self.begin(change).await?;
+        insert(&mut writing, job).await?;
+        let entry = Entry::made(Action::JobStarted, job)?;
+        writing.note(entry).await?;
+        writing.finish(job.clone(), answer).await
     }
 
     /// The job called `id`, of `project`.
@@ -126,26 +123,29 @@ impl Store {
         Ok(())
     }
 
-    /// Calls a job off: no further step of it is written. Gives the job as it is then, and whether
-    /// it was called off by this.
+    /// Calls a job off: no further step of it is written. `answer` is given the job as it is then,
+    /// and whether it was called off by this.
     ///
     /// # Errors
+    /// What `answer` refuses, and what [`Store::begin`] does;
     /// [`StoreError::NotFound`] if the project has no such job.
-    pub async fn cancel_job(
+    pub async fn cancel_job<A: Serialize, E: From<StoreError>>(
         &self,
         project: ProjectId,
         id: JobId,
-        now: Timestamp,
-    ) -> StoreResult<(Job, bool)> {
-        let mut transaction = self.write().await?;
-        let before = find(&mut transaction, project, id).await?;
+        change: &Change,
+        answer: impl FnOnce(&(Job, bool)) -> Result<A, E>,
+    ) -> Result<Done<(Job, bool), A>, E> {
+        let mut writing = self.begin(change).await?;
+        let before = find(&mut writing, project, id).await?;
         if before.state.is_final() {
-            return Ok((before, false));
+            return writing.finish((before, false), answer).await;
         }
-        end(&mut transaction, id, JobState::Cancelled, None, now).await?;
-        let after = find(&mut transaction, project, id).await?;
-        transaction.commit().await?;
-        Ok((after, true))
+        end(&mut writing, id, JobState::Cancelled, None, change.now).await?;
+        let after = find(&mut writing, project, id).await?;
+        let entry = Entry::changed(Action::JobCancelled, &before, &after)?;
+        writing.note(entry).await?;
+        writing.finish((after, true), answer).await
     }
 
     /// Ends a job that cannot go on, unless it has ended meanwhile.
@@ -220,6 +220,24 @@ impl Step<'_> {
             .await?;
         Ok(())
     }
+}
+
+async fn insert(connection: &mut Connection, job: &Job) -> StoreResult<()> {
+    sqlx::query(
+        "INSERT INTO jobs (id, project_id, state, task_json, requested_by, total, tally_json, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+    )
+    .bind(job.id.to_string())
+    .bind(job.project.to_string())
+    .bind(job.state.as_str())
+    .bind(to_json(&job.task)?)
+    .bind(&job.requested_by)
+    .bind(job.total.map(whole))
+    .bind(to_json(&job.tally)?)
+    .bind(job.created_at.as_millis())
+    .execute(connection)
+    .await?;
+    Ok(())
 }
 
 /// Ends a job that has not ended.

@@ -2,15 +2,19 @@
 //!
 //! What the engine reads of them stands in [`rules`](super::rules).
 
+use serde::Serialize;
 use sqlx::sqlite::SqliteRow;
 
 use super::{
     Connection, Store, StoreError, StoreResult,
+    audit::Entry,
+    change::{Change, Done, Writing},
     columns::{Columns as _, to_json},
     counters::{Counter, Deltas},
     endpoints::{self, NewEndpoint},
 };
 use crate::domain::{
+    audit::Action,
     endpoint::Endpoint,
     ids::{EndpointId, ListenerId, ProjectId},
     listener::{Listener, ListenerConfig, Reaction},
@@ -25,6 +29,17 @@ pub enum WantedReaction {
     Ready(Reaction),
     /// A webhook to the endpoint of the project that has this URL; it is made if there is none.
     ByUrl(Box<NewEndpoint>),
+}
+
+/// A listener that is to be made.
+#[derive(Debug)]
+pub struct NewListener {
+    /// Its name.
+    pub id: ListenerId,
+    /// What users decide, but for its reactions.
+    pub config: ListenerConfig,
+    /// Its reactions.
+    pub reactions: Vec<WantedReaction>,
 }
 
 /// A listener, and the endpoints that its reactions asked for by their URL.
@@ -51,94 +66,109 @@ pub struct ByUrl {
 pub(super) const DELETED: &str = "deleted";
 
 impl Store {
-    /// Makes a listener of `config` and `reactions`, with the endpoints that these ask for by
-    /// their URL.
+    /// Makes a listener, with the endpoints that its reactions ask for by their URL.
     ///
     /// # Errors
+    /// What `answer` refuses, and what [`Store::begin`] does;
     /// [`StoreError::UnknownEndpoint`] if a reaction names an endpoint that the project does not
     /// have.
-    pub async fn insert_listener(
+    pub async fn insert_listener<A: Serialize, E: From<StoreError>>(
         &self,
         project: ProjectId,
-        id: ListenerId,
-        mut config: ListenerConfig,
-        reactions: Vec<WantedReaction>,
-        now: Timestamp,
-    ) -> StoreResult<Placed> {
-        let mut transaction = self.write().await?;
+        new: NewListener,
+        change: &Change,
+        answer: impl FnOnce(&Placed) -> Result<A, E>,
+    ) -> Result<Done<Placed, A>, E> {
+        let mut writing = self.begin(change).await?;
+        let NewListener {
+            id,
+            mut config,
+            reactions,
+        } = new;
         let by_url;
         (config.reactions, by_url) = self
-            .resolve(&mut transaction, project, reactions, now)
+            .resolve(&mut writing, project, reactions, change.now)
             .await?;
         let listener = Listener {
             id,
             project,
             revision: 1,
             config,
-            created_at: now,
-            updated_at: now,
+            created_at: change.now,
+            updated_at: change.now,
         };
         let state = listener.config.state.as_str();
-        add_revision(&mut transaction, &listener, state).await?;
-        count(&mut transaction, project, 1).await?;
-        transaction.commit().await?;
-        Ok(Placed { listener, by_url })
+        add_revision(&mut writing, &listener, state).await?;
+        count(&mut writing, project, 1).await?;
+        note_made(&mut writing, &by_url).await?;
+        let entry = Entry::made(Action::ListenerCreated, &listener)?;
+        writing.note(entry).await?;
+        writing.finish(Placed { listener, by_url }, answer).await
     }
 
-    /// Makes a new revision of a listener: `change` is given what holds, and nobody else changes
+    /// Makes a new revision of a listener: `apply` is given what holds, and nobody else changes
     /// it meanwhile; `reactions`, if there are any, replace all that it has. What comes out as it
     /// went in makes no revision.
     ///
     /// # Errors
     /// As [`Store::insert_listener`]; [`StoreError::NotFound`] if the project has no such listener.
-    pub async fn change_listener(
+    pub async fn change_listener<A: Serialize, E: From<StoreError>>(
         &self,
         project: ProjectId,
         id: ListenerId,
         reactions: Option<Vec<WantedReaction>>,
-        now: Timestamp,
-        change: impl FnOnce(&mut ListenerConfig),
-    ) -> StoreResult<Placed> {
-        let mut transaction = self.write().await?;
-        let mut listener = current(&mut transaction, project, id).await?;
-        let before = to_json(&listener.config)?;
-        change(&mut listener.config);
+        change: &Change,
+        apply: impl FnOnce(&mut ListenerConfig),
+        answer: impl FnOnce(&Placed) -> Result<A, E>,
+    ) -> Result<Done<Placed, A>, E> {
+        let mut writing = self.begin(change).await?;
+        let before = current(&mut writing, project, id).await?;
+        change.if_match.check(before.revision.into())?;
+        let mut listener = before.clone();
+        apply(&mut listener.config);
         let mut by_url = Vec::new();
         if let Some(wanted) = reactions {
-            (listener.config.reactions, by_url) =
-                self.resolve(&mut transaction, project, wanted, now).await?;
+            (listener.config.reactions, by_url) = self
+                .resolve(&mut writing, project, wanted, change.now)
+                .await?;
         }
-        if to_json(&listener.config)? != before {
+        note_made(&mut writing, &by_url).await?;
+        if to_json(&listener.config)? != to_json(&before.config)? {
             listener.revision += 1;
-            listener.updated_at = now;
+            listener.updated_at = change.now;
             let state = listener.config.state.as_str();
-            add_revision(&mut transaction, &listener, state).await?;
+            add_revision(&mut writing, &listener, state).await?;
+            let entry = Entry::changed(Action::ListenerChanged, &before, &listener)?;
+            writing.note(entry).await?;
         }
-        transaction.commit().await?;
-        Ok(Placed { listener, by_url })
+        writing.finish(Placed { listener, by_url }, answer).await
     }
 
     /// Deletes a listener; its deliveries go on.
     ///
     /// # Errors
+    /// What `answer` refuses, and what [`Store::begin`] does;
     /// [`StoreError::NotFound`] if the project has no such listener.
-    pub async fn delete_listener(
+    pub async fn delete_listener<A: Serialize, E: From<StoreError>>(
         &self,
         project: ProjectId,
         id: ListenerId,
-        now: Timestamp,
-    ) -> StoreResult<()> {
-        let mut transaction = self.write().await?;
-        let last = current(&mut transaction, project, id).await?;
+        change: &Change,
+        answer: impl FnOnce(&Listener) -> Result<A, E>,
+    ) -> Result<Done<Listener, A>, E> {
+        let mut writing = self.begin(change).await?;
+        let last = current(&mut writing, project, id).await?;
+        change.if_match.check(last.revision.into())?;
         let end = Listener {
             revision: last.revision + 1,
-            updated_at: now,
-            ..last
+            updated_at: change.now,
+            ..last.clone()
         };
-        add_revision(&mut transaction, &end, DELETED).await?;
-        count(&mut transaction, project, -1).await?;
-        transaction.commit().await?;
-        Ok(())
+        add_revision(&mut writing, &end, DELETED).await?;
+        count(&mut writing, project, -1).await?;
+        let entry = Entry::gone(Action::ListenerDeleted, &last)?;
+        writing.note(entry).await?;
+        writing.finish(last, answer).await
     }
 
     /// The current revision of a listener.
@@ -216,6 +246,15 @@ async fn count(connection: &mut Connection, project: ProjectId, number: i64) -> 
     let mut deltas = Deltas::default();
     deltas.add(project, Counter::Listeners, number);
     deltas.write(connection).await
+}
+
+/// Writes down which endpoints were made for reactions.
+async fn note_made(writing: &mut Writing<'_>, by_url: &[ByUrl]) -> StoreResult<()> {
+    for made in by_url.iter().filter(|found| found.secret.is_some()) {
+        let entry = Entry::made(Action::EndpointCreated, &made.endpoint)?;
+        writing.note(entry).await?;
+    }
+    Ok(())
 }
 
 async fn check_endpoint(

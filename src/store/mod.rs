@@ -1,14 +1,16 @@
 //! What is durable. Each method is one atomic step of the domain that takes and gives whole
 //! batches; no transaction and no driver type leaves this folder.
 //!
-//! It knows no HTTP, draws no random numbers but for sealing, and never reads a clock: the time is
-//! an argument.
+//! It knows no HTTP, draws no random numbers but to seal and to name entries of the audit log, and
+//! never reads a clock: the time is an argument.
 
 pub mod accept;
 pub mod act;
 pub mod api_keys;
 pub mod attempts;
+pub mod audit;
 pub mod backlog;
+pub mod change;
 pub mod circumstances;
 mod columns;
 pub mod counters;
@@ -19,6 +21,7 @@ pub mod error;
 pub mod events;
 pub mod fanouts;
 pub mod find;
+pub mod idempotency;
 pub mod jobs;
 pub mod listeners;
 pub mod projects;
@@ -42,7 +45,7 @@ use sqlx::{Sqlite, SqliteConnection, Transaction, pool::PoolConnection};
 
 use zeroize::Zeroizing;
 
-use crate::domain::{chance::Chance, seal::Keyring};
+use crate::domain::{chance::Chance, ids::Ids, seal::Keyring};
 
 /// How a store is opened.
 #[derive(Debug)]
@@ -53,7 +56,7 @@ pub struct StoreSettings {
     pub readers: u32,
     /// The keys with which secrets are sealed at rest.
     pub keyring: Keyring,
-    /// The randomness that sealing needs.
+    /// The randomness that sealing and naming need.
     pub chance: Chance,
 }
 
@@ -62,6 +65,8 @@ pub struct StoreSettings {
 pub struct Store {
     backend: Backend,
     sealing: Arc<Sealing>,
+    /// Names entries of the audit log.
+    ids: Arc<Ids>,
 }
 
 /// The database beneath. What differs between databases is found where this is matched.
@@ -85,6 +90,7 @@ impl Store {
         let database = sqlite::Database::open(&settings.url, settings.readers).await?;
         Ok(Self {
             backend: Backend::Sqlite(database),
+            ids: Arc::new(Ids::new(settings.chance.clone())),
             sealing: Arc::new(Sealing {
                 keyring: settings.keyring,
                 chance: settings.chance,

@@ -1,12 +1,16 @@
 //! Projects: the tenants.
 
+use serde::Serialize;
 use sqlx::sqlite::SqliteRow;
 
 use super::{
     Connection, Store, StoreError, StoreResult,
+    audit::Entry,
+    change::{Change, Done},
     columns::{Columns as _, to_json},
 };
 use crate::domain::{
+    audit::Action,
     ids::ProjectId,
     project::{Openings, Project, ProjectName},
 };
@@ -15,47 +19,46 @@ impl Store {
     /// Makes a project.
     ///
     /// # Errors
+    /// What `answer` refuses, and what [`Store::begin`] does;
     /// [`StoreError::Exists`] if there is one of that name.
-    pub async fn insert_project(&self, project: &Project) -> StoreResult<()> {
-        let mut transaction = self.write().await?;
-        let inserted = sqlx::query(
-            "INSERT INTO projects (id, name, openings_json, created_at) VALUES ($1, $2, $3, $4)
-             ON CONFLICT (name) DO NOTHING",
-        )
-        .bind(project.id.to_string())
-        .bind(project.name.as_str())
-        .bind(to_json(&project.openings)?)
-        .bind(project.created_at.as_millis())
-        .execute(&mut *transaction)
-        .await?;
-        if inserted.rows_affected() == 0 {
-            return Err(StoreError::Exists("project"));
-        }
-        transaction.commit().await?;
-        Ok(())
+    pub async fn insert_project<A: Serialize, E: From<StoreError>>(
+        &self,
+        project: Project,
+        change: &Change,
+        answer: impl FnOnce(&Project) -> Result<A, E>,
+    ) -> Result<Done<Project, A>, E> {
+        let mut writing = self.begin(change).await?;
+        insert(&mut writing, &project).await?;
+        let entry = Entry::made(Action::ProjectCreated, &project)?;
+        writing.note(entry).await?;
+        writing.finish(project, answer).await
     }
 
-    /// Opens addresses for a project, or closes them again: `change` is given what is open, and
-    /// nobody else changes it meanwhile.
+    /// Opens addresses for a project, or closes them again: `apply` is given what is open, and
+    /// nobody else changes it meanwhile. What comes out as it went in is not written.
     ///
     /// # Errors
-    /// What `change` refuses; [`StoreError::NotFound`] if there is no such project.
-    pub async fn change_openings<E: From<StoreError>>(
+    /// What `apply` and `answer` refuse, and what [`Store::begin`] does;
+    /// [`StoreError::NotFound`] if there is no such project.
+    pub async fn change_openings<A: Serialize, E: From<StoreError>>(
         &self,
         id: ProjectId,
-        change: impl FnOnce(Openings) -> Result<Openings, E>,
-    ) -> Result<Project, E> {
-        let mut transaction = self.write().await?;
-        let before = find(&mut transaction, id).await?;
-        let openings = change(before.openings)?;
-        sqlx::query("UPDATE projects SET openings_json = $2 WHERE id = $1")
-            .bind(id.to_string())
-            .bind(to_json(&openings)?)
-            .execute(&mut *transaction)
-            .await
-            .map_err(StoreError::from)?;
-        transaction.commit().await.map_err(StoreError::from)?;
-        Ok(Project { openings, ..before })
+        change: &Change,
+        apply: impl FnOnce(Openings) -> Result<Openings, E>,
+        answer: impl FnOnce(&Project) -> Result<A, E>,
+    ) -> Result<Done<Project, A>, E> {
+        let mut writing = self.begin(change).await?;
+        let before = find(&mut writing, id).await?;
+        change.if_match.check(before.version)?;
+        let openings = apply(before.openings.clone())?;
+        if openings == before.openings {
+            return writing.finish(before, answer).await;
+        }
+        open(&mut writing, id, &openings).await?;
+        let after = find(&mut writing, id).await?;
+        let entry = Entry::changed(Action::ProjectChanged, &before, &after)?;
+        writing.note(entry).await?;
+        writing.finish(after, answer).await
     }
 
     /// The project called `id`.
@@ -113,6 +116,32 @@ impl Store {
     }
 }
 
+async fn insert(connection: &mut Connection, project: &Project) -> StoreResult<()> {
+    let inserted = sqlx::query(
+        "INSERT INTO projects (id, name, openings_json, created_at) VALUES ($1, $2, $3, $4)
+         ON CONFLICT (name) DO NOTHING",
+    )
+    .bind(project.id.to_string())
+    .bind(project.name.as_str())
+    .bind(to_json(&project.openings)?)
+    .bind(project.created_at.as_millis())
+    .execute(connection)
+    .await?;
+    match inserted.rows_affected() {
+        0 => Err(StoreError::Exists("project")),
+        _ => Ok(()),
+    }
+}
+
+async fn open(connection: &mut Connection, id: ProjectId, openings: &Openings) -> StoreResult<()> {
+    sqlx::query("UPDATE projects SET openings_json = $2, version = version + 1 WHERE id = $1")
+        .bind(id.to_string())
+        .bind(to_json(openings)?)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
 async fn find(connection: &mut Connection, id: ProjectId) -> StoreResult<Project> {
     let row = sqlx::query("SELECT * FROM projects WHERE id = $1")
         .bind(id.to_string())
@@ -127,6 +156,7 @@ pub(super) fn project(row: &SqliteRow) -> StoreResult<Project> {
         name: ProjectName::parse(row.text("name")?)
             .map_err(|error| super::columns::unreadable("name", error))?,
         openings: row.json::<Openings>("openings_json")?,
+        version: row.number("version")?,
         created_at: row.time("created_at")?,
     })
 }

@@ -5,13 +5,15 @@ use std::collections::HashMap;
 use serde::Serialize;
 
 use super::{
-    Connection, Store, StoreResult,
+    Connection, Store, StoreError, StoreResult,
+    audit::Entry,
     columns::{Columns as _, to_json},
     counters::Deltas,
     rows::{Insert, list},
 };
 use crate::domain::{
     attempt::Attempt,
+    audit::{Action, Actor},
     delivery::{CancelReason, DeadReason, DeliveryState},
     endpoint::{EndpointState, StateReason},
     ids::{DeliveryId, NodeId, ProjectId},
@@ -68,12 +70,48 @@ impl Store {
         write_queue(&mut transaction, &written).await?;
         for outcome in outcomes {
             if let Some(reason) = outcome.disable {
-                disable(&mut transaction, &outcome.attempt, reason, now).await?;
+                self.disable(&mut transaction, &outcome.attempt, reason, now)
+                    .await?;
             }
         }
         deltas(outcomes, &written).write(&mut transaction).await?;
         transaction.commit().await?;
         Ok(changes.iter().map(recorded).collect())
+    }
+
+    /// Disables the endpoint that `attempt` went to, unless it is gone or has another URL by now.
+    async fn disable(
+        &self,
+        connection: &mut Connection,
+        attempt: &Attempt,
+        reason: StateReason,
+        now: Timestamp,
+    ) -> StoreResult<()> {
+        let (project, id) = (attempt.project, attempt.endpoint);
+        let before = match self.find(connection, project, id).await {
+            Err(StoreError::NotFound(_)) => return Ok(()),
+            found => found?,
+        };
+        let moved = before.config.url.as_str() != attempt.url;
+        if moved || before.config.state == EndpointState::Disabled {
+            return Ok(());
+        }
+        sqlx::query(
+            "UPDATE endpoints SET state = $2, state_reason = $3, state_since = $4, updated_at = $4,
+                 version = version + 1
+             WHERE id = $1",
+        )
+        .bind(id.to_string())
+        .bind(EndpointState::Disabled.as_str())
+        .bind(reason.as_str())
+        .bind(now.as_millis())
+        .execute(&mut *connection)
+        .await?;
+        let after = self.find(connection, project, id).await?;
+        let entry = Entry::changed(Action::EndpointChanged, &before, &after)?;
+        let entry = entry.because(format!("{} ({})", reason.explanation(), attempt.id));
+        let change = super::change::Change::new(Actor::Gateway, now);
+        self.note(connection, &change, entry).await
     }
 }
 
@@ -204,27 +242,6 @@ async fn write_queue(connection: &mut Connection, changes: &[&Change]) -> StoreR
          FROM json_each($1) AS w WHERE queue.delivery_id = w.value ->> 'id'",
     )
     .bind(to_json(&waiting)?)
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-/// Disables the endpoint that `attempt` went to, unless it has another URL by now.
-async fn disable(
-    connection: &mut Connection,
-    attempt: &Attempt,
-    reason: StateReason,
-    now: Timestamp,
-) -> StoreResult<()> {
-    sqlx::query(
-        "UPDATE endpoints SET state = $2, state_reason = $3, state_since = $4, updated_at = $4
-         WHERE id = $1 AND state <> $2 AND url = $5",
-    )
-    .bind(attempt.endpoint.to_string())
-    .bind(EndpointState::Disabled.as_str())
-    .bind(reason.as_str())
-    .bind(now.as_millis())
-    .bind(&attempt.url)
     .execute(connection)
     .await?;
     Ok(())

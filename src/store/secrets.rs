@@ -1,15 +1,73 @@
 //! The secrets of endpoints, sealed.
 
+use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
+
 use super::{
     Connection, Store, StoreError, StoreResult,
+    audit::{Audited, Entry},
+    change::{Change, Done},
     columns::{Columns as _, unreadable},
 };
 use crate::domain::{
+    audit::{Action, Realm},
     endpoint::{LiveSecret, MAX_LIVE_SECRETS},
     ids::{EndpointId, ProjectId},
     signature::Secret,
     time::Timestamp,
 };
+
+/// How a secret is replaced.
+#[derive(Debug, Clone, Copy)]
+pub struct Rotation<'a> {
+    /// The new secret.
+    pub secret: &'a Secret,
+    /// When those before it end at the latest.
+    pub old_end_at: Timestamp,
+}
+
+/// The secrets of an endpoint after one was replaced.
+#[derive(Debug, Clone)]
+pub struct Rotated {
+    /// The version of the endpoint since.
+    pub version: u64,
+    /// All that sign from now on, the newest first.
+    pub secrets: Vec<LiveSecret>,
+}
+
+/// The secrets of an endpoint as the audit log has them: when each was made and when it ends.
+struct SecretsOf<'a> {
+    project: ProjectId,
+    endpoint: EndpointId,
+    secrets: &'a [LiveSecret],
+}
+
+impl<'a> SecretsOf<'a> {
+    fn new(project: ProjectId, endpoint: EndpointId, secrets: &'a [LiveSecret]) -> Self {
+        Self {
+            project,
+            endpoint,
+            secrets,
+        }
+    }
+}
+
+impl Audited for SecretsOf<'_> {
+    fn realm(&self) -> Realm {
+        Realm::Project(self.project)
+    }
+
+    fn name(&self) -> String {
+        self.endpoint.to_string()
+    }
+
+    fn document(&self) -> serde_json::Result<Box<RawValue>> {
+        let secrets = self.secrets.iter().map(|secret| {
+            serde_json::json!({"created_at": secret.created_at, "expires_at": secret.expires_at})
+        });
+        to_raw_value(&serde_json::json!({ "secrets": secrets.collect::<Vec<_>>() }))
+    }
+}
 
 impl Store {
     /// The secrets of an endpoint of `project` that sign at `now`, the newest first.
@@ -29,31 +87,44 @@ impl Store {
         Ok(secrets)
     }
 
-    /// Gives an endpoint a new secret; those before it sign until `expires_at`, or until their own
-    /// end if that is sooner. Gives all that sign from now on, the newest first.
+    /// Gives an endpoint a new secret; those before it sign until they are said to end, or until
+    /// their own end if that is sooner.
     ///
     /// # Errors
+    /// What `answer` refuses, and what [`Store::begin`] does;
     /// [`StoreError::NotFound`] if the project has no such endpoint;
     /// [`StoreError::TooManySecrets`] if [`MAX_LIVE_SECRETS`] sign already and would go on.
-    pub async fn rotate_secret(
+    pub async fn rotate_secret<A: Serialize, E: From<StoreError>>(
         &self,
         project: ProjectId,
         id: EndpointId,
-        secret: &Secret,
-        expires_at: Timestamp,
-        now: Timestamp,
-    ) -> StoreResult<Vec<LiveSecret>> {
-        let mut transaction = self.write().await?;
-        self.find(&mut transaction, project, id).await?;
-        end_secrets(&mut transaction, id, expires_at, now).await?;
-        self.insert_secret(&mut transaction, id, secret, now)
+        rotation: Rotation<'_>,
+        change: &Change,
+        answer: impl FnOnce(&Rotated) -> Result<A, E>,
+    ) -> Result<Done<Rotated, A>, E> {
+        let mut writing = self.begin(change).await?;
+        let version = self.find(&mut writing, project, id).await?.version;
+        change.if_match.check(version)?;
+        let before = self.load_secrets(&mut writing, id).await?;
+        end_secrets(&mut writing, id, rotation.old_end_at, change.now).await?;
+        self.insert_secret(&mut writing, id, rotation.secret, change.now)
             .await?;
-        let secrets = self.load_secrets(&mut transaction, id).await?;
+        let secrets = self.load_secrets(&mut writing, id).await?;
         if secrets.len() > MAX_LIVE_SECRETS {
-            return Err(StoreError::TooManySecrets);
+            return Err(StoreError::TooManySecrets.into());
         }
-        transaction.commit().await?;
-        Ok(secrets)
+        count_change(&mut writing, id).await?;
+        let rotated = Rotated {
+            version: version + 1,
+            secrets,
+        };
+        let entry = Entry::changed(
+            Action::EndpointSecretRotated,
+            &SecretsOf::new(project, id, &before),
+            &SecretsOf::new(project, id, &rotated.secrets),
+        )?;
+        writing.note(entry).await?;
+        writing.finish(rotated, answer).await
     }
 
     pub(super) async fn insert_secret(
@@ -126,6 +197,14 @@ async fn end_secrets(
     sqlx::query("DELETE FROM endpoint_secrets WHERE endpoint_id = $1 AND expires_at <= $2")
         .bind(id.to_string())
         .bind(now.as_millis())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+async fn count_change(connection: &mut Connection, id: EndpointId) -> StoreResult<()> {
+    sqlx::query("UPDATE endpoints SET version = version + 1 WHERE id = $1")
+        .bind(id.to_string())
         .execute(connection)
         .await?;
     Ok(())

@@ -1,6 +1,7 @@
 //! Riposte as its users meet it, over real HTTP, with real receivers, on a real store; and the
 //! suite that every store passes. One binary for all of it, so that it is linked once.
 
+mod changing;
 mod cli;
 mod clients;
 mod crash;

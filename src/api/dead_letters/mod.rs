@@ -18,6 +18,7 @@ pub use self::{
 };
 use super::{
     access::{Scope, needs},
+    answer::Answer,
     auth::InProject,
     deliveries::{self, DeliverySummary},
     extract::{Body, Parameters},
@@ -26,10 +27,16 @@ use super::{
     problem::{ApiResult, Problem},
     refusals::{BadParameter, Invalid},
     state::ApiState,
+    write::{Write, WriteResult},
 };
 use crate::{
-    domain::{dead_letter::Selection, delivery::DeliveryState, job::Task},
-    store::deliveries::DeliveryFilter,
+    domain::{
+        dead_letter::Selection,
+        delivery::DeliveryState,
+        ids::ProjectId,
+        job::{Job, Task},
+    },
+    store::{change::Change, deliveries::DeliveryFilter},
 };
 
 /// The routes of this folder.
@@ -95,16 +102,12 @@ async fn list(
         Invalid))]
 async fn redrive(
     State(state): State<ApiState>,
-    caller: InProject,
-    Body(body): Body<SelectionBody>,
-) -> ApiResult<Response> {
-    let asked = Asked::try_from(body)?;
+    write: Write<Body<SelectionBody>>,
+) -> WriteResult<Response> {
+    let (asked, asker) = taken_apart(write)?;
     let rate = asked.rate;
-    work(&state, caller, asked, |selection| Task::Redrive {
-        selection,
-        rate,
-    })
-    .await
+    let task = |selection| Task::Redrive { selection, rate };
+    work(&state, asker, asked, task).await
 }
 
 /// Discard dead letters.
@@ -123,36 +126,37 @@ async fn redrive(
         Invalid))]
 async fn discard(
     State(state): State<ApiState>,
-    caller: InProject,
-    Body(body): Body<SelectionBody>,
-) -> ApiResult<Response> {
-    let asked = Asked::try_from(body)?;
+    write: Write<Body<SelectionBody>>,
+) -> WriteResult<Response> {
+    let (asked, asker) = taken_apart(write)?;
     if asked.rate.is_some() {
-        return Err(Problem::invalid(
-            "/rate",
-            "a discard has no rate: leave it out",
-        ));
+        let detail = "a discard has no rate: leave it out";
+        return Err(Problem::invalid("/rate", detail).into());
     }
-    work(&state, caller, asked, |selection| Task::Discard {
-        selection,
-    })
-    .await
+    let task = |selection| Task::Discard { selection };
+    work(&state, asker, asked, task).await
+}
+
+/// What a request asks for, and for which project it does so.
+fn taken_apart(write: Write<Body<SelectionBody>>) -> ApiResult<(Asked, (ProjectId, Change))> {
+    let Body(body) = write.body;
+    let asked = Asked::try_from(body)?;
+    Ok((asked, (write.by.project.id, write.change)))
 }
 
 /// Starts the job that does `task` to what is asked for, or counts that.
 async fn work(
     state: &ApiState,
-    InProject { project, caller }: InProject,
+    (project, change): (ProjectId, Change),
     asked: Asked,
     task: impl FnOnce(Selection) -> Task,
-) -> ApiResult<Response> {
+) -> WriteResult<Response> {
     if asked.dry_run {
-        let run = dry_run::count(state, project.id, &asked.selection).await?;
+        let run = dry_run::count(state, project, &asked.selection).await?;
         return Ok(Json(run).into_response());
     }
     let task = task(asked.selection);
-    let job = state
-        .gateway
-        .start_job(project.id, task, caller.signature());
-    Ok((StatusCode::ACCEPTED, Json(JobView::of(job.await?))).into_response())
+    let answer = |job: &Job| Answer::new(StatusCode::ACCEPTED, &JobView::of(job.clone()));
+    let started = state.gateway.start_job(project, task, &change, answer);
+    Ok(started.await?.into_response())
 }

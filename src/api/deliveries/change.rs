@@ -71,7 +71,7 @@ pub async fn retry(
     Id(id): Id<DeliveryId>,
 ) -> ApiResult<(StatusCode, Json<RetryResult>)> {
     let gateway = state.gateway.clone();
-    let retried = finish(async move { Ok(gateway.retry(project.id, id).await?) });
+    let retried = finish(async move { ApiResult::Ok(gateway.retry(project.id, id).await?) });
     let now = match retried.await? {
         Retried::Due => RetryState::Due,
         Retried::UnderWay => {
@@ -126,7 +126,7 @@ pub async fn cancel(
     Id(id): Id<DeliveryId>,
 ) -> ApiResult<(StatusCode, Json<CancelResult>)> {
     let gateway = state.gateway.clone();
-    let cancelled = finish(async move { Ok(gateway.cancel(project.id, id).await?) });
+    let cancelled = finish(async move { ApiResult::Ok(gateway.cancel(project.id, id).await?) });
     let (status, now) = match cancelled.await? {
         Cancellation::Cancelled => (StatusCode::OK, CancelState::Cancelled),
         Cancellation::Cancelling => (StatusCode::ACCEPTED, CancelState::Cancelling),

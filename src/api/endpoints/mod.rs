@@ -9,7 +9,7 @@ mod view;
 use axum::{
     Json,
     extract::State,
-    http::{HeaderName, StatusCode, header},
+    http::{HeaderName, header},
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -20,6 +20,7 @@ pub use self::{
 };
 use super::{
     access::{Scope, needs},
+    answer::Answer,
     auth::InProject,
     extract::{Body, Id, Parameters},
     finish::finish,
@@ -27,9 +28,12 @@ use super::{
     problem::{ApiResult, Problem},
     refusals::{BadParameter, InvalidOrUrlRefused, NotFound},
     state::ApiState,
+    tag::Tag,
+    write::{Write, WriteResult},
 };
 use crate::{
     domain::{
+        endpoint::Endpoint,
         ids::{EndpointId, ProjectId},
         signature::Secret,
     },
@@ -87,24 +91,30 @@ impl EndpointWish {
         InvalidOrUrlRefused))]
 async fn create(
     State(state): State<ApiState>,
-    InProject { project, .. }: InProject,
-    Body(document): Body<EndpointDocument>,
-) -> ApiResult<(StatusCode, [(HeaderName, String); 2], Json<CreatedEndpoint>)> {
+    Write {
+        by: InProject { project, .. },
+        change,
+        body: Body(document),
+    }: Write<Body<EndpointDocument>>,
+) -> WriteResult<Answer> {
     let wish = document.check()?;
     let new = wish.clone().into_new(&state)?;
     let warnings = wish.judge(&state, project.id).await?;
-    let now = state.clock.now();
-    let made = state.store.insert_endpoint(project.id, &new, now).await?;
-    let headers = [
-        (header::LOCATION, format!("/v1/endpoints/{}", made.id)),
-        (NO_STORE.0, NO_STORE.1.to_owned()),
-    ];
-    let view = CreatedEndpoint {
-        endpoint: made.into(),
-        secret: shown(&new.secret),
-        warnings,
+    let secret = shown(&new.secret);
+    let answer = |made: &Endpoint| {
+        let path = format!("/v1/endpoints/{}", made.id);
+        let view = CreatedEndpoint {
+            endpoint: made.clone().into(),
+            secret,
+            warnings,
+        };
+        let answer = Answer::created(path, &view);
+        answer.map(|answer| answer.of_version(made.version).with_secrets())
     };
-    Ok((StatusCode::CREATED, headers, Json(view)))
+    let made = state
+        .store
+        .insert_endpoint(project.id, &new, &change, answer);
+    Ok(made.await?.answer)
 }
 
 /// List endpoints, the newest first.
@@ -140,9 +150,9 @@ async fn get(
     State(state): State<ApiState>,
     InProject { project, .. }: InProject,
     Id(id): Id<EndpointId>,
-) -> ApiResult<Json<EndpointView>> {
+) -> ApiResult<(Tag, Json<EndpointView>)> {
     let endpoint = state.store.endpoint(project.id, id).await?;
-    Ok(Json(endpoint.into()))
+    Ok((Tag(endpoint.version), Json(endpoint.into())))
 }
 
 /// Change an endpoint.
@@ -159,24 +169,33 @@ async fn get(
         NotFound, InvalidOrUrlRefused))]
 async fn change(
     State(state): State<ApiState>,
-    InProject { project, .. }: InProject,
     Id(id): Id<EndpointId>,
-    Body(document): Body<EndpointDocument>,
-) -> ApiResult<Json<ChangedEndpoint>> {
+    Write {
+        by: InProject { project, .. },
+        change,
+        body: Body(document),
+    }: Write<Body<EndpointDocument>>,
+) -> WriteResult<Answer> {
     state.store.endpoint(project.id, id).await?;
     let wish = document.check()?;
     if wish.secret.is_some() {
         let detail = format!("a secret changes by POST /v1/endpoints/{id}/rotate-secret");
-        return Err(Problem::invalid("/secret", detail));
+        return Err(Problem::invalid("/secret", detail).into());
     }
     let warnings = wish.judge(&state, project.id).await?;
     finish(async move {
-        let now = state.clock.now();
-        let apply = |config: &mut _| wish.apply(config);
-        let changed = state.store.change_endpoint(project.id, id, now, apply);
-        let endpoint = changed.await?.into();
+        let apply = |config: &mut _| Ok(wish.apply(config)?);
+        let answer = |changed: &Endpoint| {
+            let endpoint = changed.clone().into();
+            let answer = Answer::ok(&ChangedEndpoint { endpoint, warnings });
+            answer.map(|answer| answer.of_version(changed.version))
+        };
+        let changed = state
+            .store
+            .change_endpoint(project.id, id, &change, apply, answer);
+        let answer = changed.await?.answer;
         state.gateway.endpoint_changed(id).await;
-        Ok(Json(ChangedEndpoint { endpoint, warnings }))
+        Ok(answer)
     })
     .await
 }
@@ -191,14 +210,20 @@ async fn change(
         NotFound))]
 async fn delete(
     State(state): State<ApiState>,
-    InProject { project, .. }: InProject,
     Id(id): Id<EndpointId>,
-) -> ApiResult<StatusCode> {
+    Write {
+        by: InProject { project, .. },
+        change,
+        ..
+    }: Write<()>,
+) -> WriteResult<Answer> {
     finish(async move {
-        let now = state.clock.now();
-        state.store.delete_endpoint(project.id, id, now).await?;
+        let deleted = state
+            .store
+            .delete_endpoint(project.id, id, &change, Answer::gone);
+        let answer = deleted.await?.answer;
         state.gateway.endpoint_changed(id).await;
-        Ok(StatusCode::NO_CONTENT)
+        Ok(answer)
     })
     .await
 }

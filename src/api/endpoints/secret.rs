@@ -11,14 +11,17 @@ use super::{NO_STORE, document::check_secret, view::SecretsView};
 use crate::{
     api::{
         access::{Scope, needs},
+        answer::Answer,
         auth::InProject,
         extract::{Id, RawBody, read},
         finish::finish,
         problem::{ApiResult, Problem},
         refusals::{Invalid, NotFound, WrongState},
         state::ApiState,
+        write::{Write, WriteResult},
     },
     domain::{duration::HumanDuration, ids::EndpointId, signature::Secret},
+    store::secrets::{self, Rotated},
 };
 
 /// The routes of this file.
@@ -74,23 +77,34 @@ struct Rotation {
         NotFound, WrongState, Invalid))]
 async fn rotate(
     State(state): State<ApiState>,
-    InProject { project, .. }: InProject,
     Id(id): Id<EndpointId>,
-    RawBody(body): RawBody,
-) -> ApiResult<Secrets> {
-    let rotation = Rotation::parse(&body)?;
-    let grace = rotation.grace(state.settings.rotation_grace)?;
-    let secret = match rotation.secret {
+    Write {
+        by: InProject { project, .. },
+        change,
+        body: RawBody(body),
+    }: Write<RawBody>,
+) -> WriteResult<Answer> {
+    let wanted = Rotation::parse(&body)?;
+    let grace = wanted.grace(state.settings.rotation_grace)?;
+    let secret = match wanted.secret {
         Some(text) => check_secret(text)?,
         None => Secret::generate(&state.chance),
     };
     finish(async move {
-        let now = state.clock.now();
-        let end = now.plus(grace);
-        let rotated = state.store.rotate_secret(project.id, id, &secret, end, now);
-        let secrets = rotated.await?;
+        let rotation = secrets::Rotation {
+            secret: &secret,
+            old_end_at: change.now.plus(grace),
+        };
+        let answer = |rotated: &Rotated| {
+            let answer = Answer::ok(&SecretsView::from(rotated.secrets.clone()));
+            answer.map(|answer| answer.of_version(rotated.version).with_secrets())
+        };
+        let rotated = state
+            .store
+            .rotate_secret(project.id, id, rotation, &change, answer);
+        let answer = rotated.await?.answer;
         state.gateway.endpoint_changed(id).await;
-        Ok(([NO_STORE], Json(secrets.into())))
+        Ok(answer)
     })
     .await
 }

@@ -2,16 +2,21 @@
 
 use indexmap::IndexMap;
 use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
 use utoipa::ToSchema;
 
-use crate::domain::{
-    duration::HumanDuration,
-    endpoint::{Endpoint, EndpointState, LiveSecret, StateReason},
-    ids::EndpointId,
-    retry::RetryDocument,
-    signature::Secret,
-    time::Timestamp,
-    webhook::Format,
+use crate::{
+    domain::{
+        audit::Realm,
+        duration::HumanDuration,
+        endpoint::{Endpoint, EndpointState, LiveSecret, StateReason},
+        ids::EndpointId,
+        retry::RetryDocument,
+        signature::Secret,
+        time::Timestamp,
+        webhook::Format,
+    },
+    store::audit::Audited,
 };
 
 /// An endpoint.
@@ -71,6 +76,20 @@ impl From<Endpoint> for EndpointView {
             created_at: endpoint.created_at,
             updated_at: endpoint.updated_at,
         }
+    }
+}
+
+impl Audited for Endpoint {
+    fn realm(&self) -> Realm {
+        Realm::Project(self.project)
+    }
+
+    fn name(&self) -> String {
+        self.id.to_string()
+    }
+
+    fn document(&self) -> serde_json::Result<Box<RawValue>> {
+        to_raw_value(&EndpointView::from(self.clone()))
     }
 }
 

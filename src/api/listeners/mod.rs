@@ -5,11 +5,7 @@ mod reaction;
 mod test;
 mod view;
 
-use axum::{
-    Json,
-    extract::State,
-    http::{HeaderName, StatusCode, header},
-};
+use axum::{Json, extract::State};
 use futures_util::future::try_join_all;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -20,18 +16,20 @@ use self::{
 };
 use super::{
     access::{Scope, needs},
+    answer::Answer,
     auth::InProject,
-    endpoints::NO_STORE,
     extract::{Body, Id, Parameters},
     finish::finish,
     page::{ListParameters, Page},
     problem::ApiResult,
     refusals::{BadParameter, InvalidOrUrlRefused, NotFound},
     state::ApiState,
+    tag::Tag,
+    write::{Write, WriteResult},
 };
 use crate::{
     domain::ids::{ListenerId, ProjectId},
-    store::listeners::WantedReaction,
+    store::listeners::{NewListener, Placed, WantedReaction},
 };
 
 /// The routes of this folder.
@@ -59,26 +57,33 @@ pub fn routes() -> OpenApiRouter<ApiState> {
         InvalidOrUrlRefused))]
 async fn create(
     State(state): State<ApiState>,
-    InProject { project, .. }: InProject,
-    Body(document): Body<ListenerDocument>,
-) -> ApiResult<(StatusCode, [(HeaderName, String); 2], Json<PlacedListener>)> {
+    Write {
+        by: InProject { project, .. },
+        change,
+        body: Body(document),
+    }: Write<Body<ListenerDocument>>,
+) -> WriteResult<Answer> {
     let wish = document.check()?;
     let config = wish.new_config()?;
     let (reactions, warnings) = prepare(&state, project.id, &wish).await?;
     finish(async move {
-        let now = state.clock.now();
-        let id = state.ids.next(now);
-        let reactions = reactions.unwrap_or_default();
+        let new = NewListener {
+            id: state.ids.next(change.now),
+            config,
+            reactions: reactions.unwrap_or_default(),
+        };
+        let answer = |placed: &Placed| {
+            let path = format!("/v1/listeners/{}", placed.listener.id);
+            let view = PlacedListener::new(placed, &wish, warnings);
+            let answer = Answer::created(path, &view);
+            answer.map(|answer| answer.of_version(placed.version()).with_secrets())
+        };
         let made = state
             .store
-            .insert_listener(project.id, id, config, reactions, now);
-        let view = PlacedListener::new(made.await?, &wish, warnings);
+            .insert_listener(project.id, new, &change, answer);
+        let answer = made.await?.answer;
         announce(&state, project.id).await;
-        let headers = [
-            (header::LOCATION, format!("/v1/listeners/{id}")),
-            (NO_STORE.0, NO_STORE.1.to_owned()),
-        ];
-        Ok((StatusCode::CREATED, headers, Json(view)))
+        Ok(answer)
     })
     .await
 }
@@ -116,9 +121,9 @@ async fn get(
     State(state): State<ApiState>,
     InProject { project, .. }: InProject,
     Id(id): Id<ListenerId>,
-) -> ApiResult<Json<ListenerView>> {
+) -> ApiResult<(Tag, Json<ListenerView>)> {
     let listener = state.store.listener(project.id, id).await?;
-    Ok(Json(listener.into()))
+    Ok((Tag(listener.revision.into()), Json(listener.into())))
 }
 
 /// Change a listener.
@@ -134,22 +139,28 @@ async fn get(
         NotFound, InvalidOrUrlRefused))]
 async fn change(
     State(state): State<ApiState>,
-    InProject { project, .. }: InProject,
     Id(id): Id<ListenerId>,
-    Body(document): Body<ListenerDocument>,
-) -> ApiResult<([(HeaderName, &'static str); 1], Json<PlacedListener>)> {
+    Write {
+        by: InProject { project, .. },
+        change,
+        body: Body(document),
+    }: Write<Body<ListenerDocument>>,
+) -> WriteResult<Answer> {
     state.store.listener(project.id, id).await?;
     let wish = document.check()?;
     let (reactions, warnings) = prepare(&state, project.id, &wish).await?;
     finish(async move {
-        let now = state.clock.now();
         let apply = |config: &mut _| wish.apply(config);
+        let answer = |placed: &Placed| {
+            let answer = Answer::ok(&PlacedListener::new(placed, &wish, warnings));
+            answer.map(|answer| answer.of_version(placed.version()).with_secrets())
+        };
         let changed = state
             .store
-            .change_listener(project.id, id, reactions, now, apply);
-        let view = PlacedListener::new(changed.await?, &wish, warnings);
+            .change_listener(project.id, id, reactions, &change, apply, answer);
+        let answer = changed.await?.answer;
         announce(&state, project.id).await;
-        Ok(([NO_STORE], Json(view)))
+        Ok(answer)
     })
     .await
 }
@@ -164,14 +175,20 @@ async fn change(
         NotFound))]
 async fn delete(
     State(state): State<ApiState>,
-    InProject { project, .. }: InProject,
     Id(id): Id<ListenerId>,
-) -> ApiResult<StatusCode> {
+    Write {
+        by: InProject { project, .. },
+        change,
+        ..
+    }: Write<()>,
+) -> WriteResult<Answer> {
     finish(async move {
-        let now = state.clock.now();
-        state.store.delete_listener(project.id, id, now).await?;
+        let deleted = state
+            .store
+            .delete_listener(project.id, id, &change, Answer::gone);
+        let answer = deleted.await?.answer;
         announce(&state, project.id).await;
-        Ok(StatusCode::NO_CONTENT)
+        Ok(answer)
     })
     .await
 }

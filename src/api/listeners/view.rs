@@ -1,18 +1,22 @@
 //! Listeners as the API shows them.
 
 use serde::Serialize;
-use serde_json::value::RawValue;
+use serde_json::value::{RawValue, to_raw_value};
 use utoipa::ToSchema;
 
 use super::{document::ListenerWish, reaction::ReactionWish};
 use crate::{
     api::endpoints::{EndpointWish, shown},
     domain::{
+        audit::Realm,
         ids::{EndpointId, ListenerId},
         listener::{Listener, ListenerState, Reaction},
         time::Timestamp,
     },
-    store::listeners::{ByUrl, Placed},
+    store::{
+        audit::Audited,
+        listeners::{ByUrl, Placed},
+    },
 };
 
 /// A listener.
@@ -89,6 +93,27 @@ impl From<Reaction> for ReactionView {
     }
 }
 
+impl Audited for Listener {
+    fn realm(&self) -> Realm {
+        Realm::Project(self.project)
+    }
+
+    fn name(&self) -> String {
+        self.id.to_string()
+    }
+
+    fn document(&self) -> serde_json::Result<Box<RawValue>> {
+        to_raw_value(&ListenerView::from(self.clone()))
+    }
+}
+
+impl Placed {
+    /// Which version the listener is of.
+    pub fn version(&self) -> u64 {
+        self.listener.revision.into()
+    }
+}
+
 /// A listener that was made or changed.
 #[derive(Serialize, ToSchema)]
 pub struct PlacedListener {
@@ -120,7 +145,7 @@ pub struct RegisteredEndpoint {
 
 impl PlacedListener {
     /// What came of `wish`; `warnings` are those that there were before.
-    pub fn new(placed: Placed, wish: &ListenerWish, mut warnings: Vec<String>) -> Self {
+    pub fn new(placed: &Placed, wish: &ListenerWish, mut warnings: Vec<String>) -> Self {
         let differing = placed.by_url.iter().filter(|found| found.differs(wish));
         warnings.extend(differing.map(|found| {
             format!(
@@ -132,15 +157,10 @@ impl PlacedListener {
         let mut seen = std::collections::HashSet::new();
         endpoints.retain(|endpoint| seen.insert(endpoint.id));
         Self {
-            listener: placed.listener.into(),
+            listener: placed.listener.clone().into(),
             endpoints,
             warnings,
         }
-    }
-
-    /// The listener's identifier.
-    pub fn id(&self) -> ListenerId {
-        self.listener.id
     }
 }
 

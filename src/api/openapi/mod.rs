@@ -4,6 +4,7 @@
 //! rules that hold for all: who may ask, which project is meant, what anything that reads a body
 //! refuses, and what the operation is called.
 
+mod changes;
 mod common;
 
 use utoipa::{
@@ -64,6 +65,7 @@ pub fn complete(paths: OpenApi) -> OpenApi {
         KEY,
         [],
     )]);
+    changes::complete(&mut document);
     for (path, operation) in operations(&mut document) {
         common::complete(path, operation);
     }

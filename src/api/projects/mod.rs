@@ -5,15 +5,16 @@ mod openings;
 use axum::{
     Json,
     extract::{Path, State},
-    http::StatusCode,
 };
 use serde::{Deserialize, Serialize};
+use serde_json::value::{RawValue, to_raw_value};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 pub use self::openings::{OpeningsBody, OpeningsView};
 use super::{
     access::needs_operator,
+    answer::Answer,
     auth::Operator,
     extract::{Body, Parameters},
     finish::finish,
@@ -22,14 +23,17 @@ use super::{
     problem::{ApiResult, Problem},
     refusals::{AlreadyExists, BadParameter, Forbidden, Invalid, NotFound},
     state::ApiState,
+    tag::Tag,
+    write::{Write, WriteResult},
 };
 use crate::{
     domain::{
+        audit::Realm,
         ids::ProjectId,
         project::{Openings, Project, ProjectName},
         time::Timestamp,
     },
-    store::StoreError,
+    store::{StoreError, audit::Audited},
 };
 
 /// The routes of this folder.
@@ -84,26 +88,35 @@ pub struct ProjectView {
         "name": "acme",
         "openings": {"allow_networks": ["10.1.0.0/16"], "allow_hosts": ["*.internal"]}})),
     responses(
-        (status = 201, description = "The project.", body = ProjectView),
+        (status = 201, description = "The project.", body = ProjectView,
+         headers(("location" = String, description = "Its path"))),
         Forbidden, AlreadyExists, Invalid))]
 async fn create(
     State(state): State<ApiState>,
-    _: Operator,
-    Body(wanted): Body<NewProject>,
-) -> ApiResult<(StatusCode, Json<ProjectView>)> {
-    let now = state.clock.now();
+    Write {
+        change,
+        body: Body(wanted),
+        ..
+    }: Write<Body<NewProject>, Operator>,
+) -> WriteResult<Answer> {
     let project = Project {
-        id: state.ids.next(now),
+        id: state.ids.next(change.now),
         name: wanted.name,
         openings: wanted.openings.0.over(Openings::default())?,
-        created_at: now,
+        version: 1,
+        created_at: change.now,
     };
-    let made = finish(async move {
-        state.store.insert_project(&project).await?;
-        open(&state, &project)?;
-        Ok(project)
-    });
-    Ok((StatusCode::CREATED, Json(ProjectView::of(made.await?))))
+    finish(async move {
+        let answer = |made: &Project| {
+            let path = format!("/v1/projects/{}", made.id);
+            let answer = Answer::created(path, &ProjectView::of(made.clone()));
+            answer.map(|answer| answer.of_version(made.version))
+        };
+        let made = state.store.insert_project(project, &change, answer).await?;
+        open(&state, &made.now)?;
+        Ok(made.answer)
+    })
+    .await
 }
 
 /// List the projects, the newest first.
@@ -132,8 +145,9 @@ async fn get(
     State(state): State<ApiState>,
     _: Operator,
     Path(called): Path<String>,
-) -> ApiResult<Json<ProjectView>> {
-    Ok(Json(ProjectView::of(find(&state, &called).await?)))
+) -> ApiResult<(Tag, Json<ProjectView>)> {
+    let project = find(&state, &called).await?;
+    Ok((Tag(project.version), Json(ProjectView::of(project))))
 }
 
 /// Open addresses for a project, or close them again.
@@ -148,19 +162,27 @@ async fn get(
         Forbidden, NotFound, Invalid))]
 async fn change(
     State(state): State<ApiState>,
-    _: Operator,
     Path(called): Path<String>,
-    Body(wanted): Body<ProjectChange>,
-) -> ApiResult<Json<ProjectView>> {
+    Write {
+        change,
+        body: Body(wanted),
+        ..
+    }: Write<Body<ProjectChange>, Operator>,
+) -> WriteResult<Answer> {
     let id = find(&state, &called).await?.id;
-    let changed = finish(async move {
+    finish(async move {
         let _turn = state.policies.turn().await;
-        let change = |before| wanted.openings.0.over(before);
-        let project = state.store.change_openings(id, change).await?;
-        open(&state, &project)?;
-        Ok(project)
-    });
-    Ok(Json(ProjectView::of(changed.await?)))
+        let apply = |before| Ok(wanted.openings.0.over(before)?);
+        let answer = |changed: &Project| {
+            let answer = Answer::ok(&ProjectView::of(changed.clone()));
+            answer.map(|answer| answer.of_version(changed.version))
+        };
+        let changed = state.store.change_openings(id, &change, apply, answer);
+        let changed = changed.await?;
+        open(&state, &changed.now)?;
+        Ok(changed.answer)
+    })
+    .await
 }
 
 /// The project that is called so, by name or id.
@@ -178,6 +200,21 @@ async fn find(state: &ApiState, called: &str) -> Result<Project, StoreError> {
 fn open(state: &ApiState, project: &Project) -> ApiResult<()> {
     let set = state.policies.set(project.id, &project.openings);
     set.map_err(|error| Problem::invalid("/openings/allow_hosts", error.to_string()))
+}
+
+/// What an operator does to a project is the gateway's business.
+impl Audited for Project {
+    fn realm(&self) -> Realm {
+        Realm::Gateway
+    }
+
+    fn name(&self) -> String {
+        self.id.to_string()
+    }
+
+    fn document(&self) -> serde_json::Result<Box<RawValue>> {
+        to_raw_value(&ProjectView::of(self.clone()))
+    }
 }
 
 impl ProjectView {

@@ -57,6 +57,7 @@ impl World {
     fn endpoint(&self, concurrency: usize) -> Arc<LiveEndpoint> {
         let endpoint = Endpoint {
             id: self.ids.next(NOW),
+            version: 1,
             project: default_project(),
             config: EndpointConfig {
                 name: None,

@@ -40,6 +40,7 @@ impl Store {
             id,
             project: row.parsed("project_id")?,
             config,
+            version: row.number("version")?,
             state_reason: row.parsed("state_reason")?,
             state_since: row.time("state_since")?,
             created_at: row.time("created_at")?,

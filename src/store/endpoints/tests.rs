@@ -4,12 +4,13 @@ use tempfile::TempDir;
 use super::*;
 use crate::{
     domain::{
+        audit::Actor,
         chance::Chance,
         endpoint::MAX_LIVE_SECRETS,
         ids::{Ids, default_project},
         seal::{Keyring, SealingKey},
     },
-    store::StoreSettings,
+    store::{StoreSettings, change::unanswered, secrets::Rotation},
 };
 
 const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
@@ -43,7 +44,10 @@ impl World {
             chance,
             _dir: dir,
         };
-        let made = world.store.insert_endpoint(default_project(), &new, NOW);
+        let change = Change::new(Actor::Operator, NOW);
+        let made = world
+            .store
+            .insert_endpoint(default_project(), &new, &change, unanswered);
         made.await.expect("an endpoint");
         world
     }
@@ -53,19 +57,26 @@ impl World {
         at: i64,
         change: impl FnOnce(&mut EndpointConfig) -> StoreResult<()>,
     ) -> StoreResult<Endpoint> {
-        let now = Timestamp::from_millis(at);
+        let when = Change::new(Actor::Operator, Timestamp::from_millis(at));
         let project = default_project();
-        self.store
-            .change_endpoint(project, self.endpoint, now, change)
-            .await
+        let changed = self
+            .store
+            .change_endpoint(project, self.endpoint, &when, change, unanswered);
+        Ok(changed.await?.now)
     }
 
     async fn rotate(&self, grace: Duration) -> StoreResult<Vec<LiveSecret>> {
         let secret = Secret::generate(&self.chance);
         let project = default_project();
-        self.store
-            .rotate_secret(project, self.endpoint, &secret, NOW.plus(grace), NOW)
-            .await
+        let rotation = Rotation {
+            secret: &secret,
+            old_end_at: NOW.plus(grace),
+        };
+        let change = Change::new(Actor::Operator, NOW);
+        let rotated =
+            self.store
+                .rotate_secret(project, self.endpoint, rotation, &change, unanswered);
+        Ok(rotated.await?.now.secrets)
     }
 }
 

@@ -11,12 +11,13 @@ use riposte::{
     store::{
         StoreError,
         act::{Cancellation, Revival},
+        change::unanswered,
         queue::Wish,
         record::Recorded,
     },
 };
 
-use super::world::{NOW, World, after};
+use super::world::{NOW, World, after, change_at};
 
 fn wish(endpoint: EndpointId, limit: usize) -> Wish {
     let bytes = usize::MAX;
@@ -32,9 +33,11 @@ async fn disable(world: &World, endpoint: EndpointId) {
         config.state = EndpointState::Disabled;
         Ok::<_, StoreError>(())
     };
-    let changed = world
-        .store
-        .change_endpoint(default_project(), endpoint, NOW, disable);
+    let change = change_at(NOW);
+    let changed =
+        world
+            .store
+            .change_endpoint(default_project(), endpoint, &change, disable, unanswered);
     changed.await.expect("changed");
 }
 

@@ -6,7 +6,7 @@ use riposte::{
     domain::{
         dead_letter::{Filter, Selection},
         delivery::{CancelReason, DeadReason, DeliveryState, SkipReason},
-        endpoint::EndpointState,
+        endpoint::{EndpointConfig, EndpointState},
         ids::{DeliveryId, EndpointId, ListenerId, default_project, platform_project},
         job::{Job, JobState, Tally, Task},
         listener::{ListenerConfig, ListenerState},
@@ -15,14 +15,16 @@ use riposte::{
     store::{
         StoreError, StoreResult,
         backlog::Backlog,
+        change::unanswered,
         counters::Counter,
         jobs::Step,
+        listeners::NewListener,
         queue::Wish,
         unit::{Continuation, Cursor, Fanout, Fate, Unit},
     },
 };
 
-use super::world::{NOW, World, after};
+use super::world::{NOW, World, after, change_at};
 
 /// How many steps are taken; among so many each kind comes several times.
 const STEPS: usize = 400;
@@ -178,7 +180,9 @@ impl Play {
             finished_at: None,
         };
         let store = &self.world.store;
-        store.insert_job(&job).await.expect("a job");
+        let change = change_at(NOW);
+        let made = store.insert_job(&job, &change, unanswered);
+        made.await.expect("a job");
         store.begin_job(job.id, 1, NOW).await.expect("begun");
         let step = Step {
             job: &job,
@@ -199,15 +203,18 @@ impl Play {
         let place = self.draw(self.endpoints.len());
         let endpoint = self.endpoints[place];
         let store = &self.world.store;
+        let change = change_at(NOW);
         let mut close = (DeliveryState::Dead, DeadReason::EndpointDisabled.as_str());
         if self.draw(2) == 0 {
-            let disabled = store.change_endpoint(default_project(), endpoint, NOW, |config| {
+            let disable = |config: &mut EndpointConfig| {
                 config.state = EndpointState::Disabled;
                 StoreResult::Ok(())
-            });
+            };
+            let disabled =
+                store.change_endpoint(default_project(), endpoint, &change, disable, unanswered);
             disabled.await.expect("disabled");
         } else {
-            let deleted = store.delete_endpoint(default_project(), endpoint, NOW);
+            let deleted = store.delete_endpoint(default_project(), endpoint, &change, unanswered);
             deleted.await.expect("deleted");
             self.endpoints.swap_remove(place);
             close = (
@@ -221,11 +228,13 @@ impl Play {
 
     async fn changes_listeners(&mut self) {
         let store = &self.world.store;
+        let change = change_at(NOW);
         if self.draw(3) == 0
             && let Some(id) = self.listeners.pop()
         {
-            let deleted = store.delete_listener(default_project(), id, NOW).await;
-            return deleted.expect("deleted");
+            let deleted = store.delete_listener(default_project(), id, &change, unanswered);
+            deleted.await.expect("deleted");
+            return;
         }
         let id = self.world.ids.next(NOW);
         let config = ListenerConfig {
@@ -235,12 +244,17 @@ impl Play {
             when: None,
             reactions: Vec::new(),
         };
-        let made = store.insert_listener(default_project(), id, config, Vec::new(), NOW);
+        let new = NewListener {
+            id,
+            config,
+            reactions: Vec::new(),
+        };
+        let made = store.insert_listener(default_project(), new, &change, unanswered);
         made.await.expect("made");
         self.listeners.push(id);
-        let changed = store.change_listener(default_project(), id, None, NOW, |config| {
-            config.state = ListenerState::Disabled;
-        });
+        let disable = |config: &mut ListenerConfig| config.state = ListenerState::Disabled;
+        let project = default_project();
+        let changed = store.change_listener(project, id, None, &change, disable, unanswered);
         changed.await.expect("changed");
     }
 
@@ -333,13 +347,16 @@ pub async fn counters_say_what_a_count_over_the_rows_says(world: World) {
 
 pub async fn a_backlog_says_what_is_due_late_and_held(world: World) {
     let (open, paused) = (world.endpoint().await, world.endpoint().await);
-    let pause = world
-        .store
-        .change_endpoint(default_project(), paused, NOW, |config| {
-            config.state = EndpointState::Paused;
-            StoreResult::Ok(())
-        });
-    pause.await.expect("paused");
+    let pause = |config: &mut EndpointConfig| {
+        config.state = EndpointState::Paused;
+        StoreResult::Ok(())
+    };
+    let change = change_at(NOW);
+    let paused_now =
+        world
+            .store
+            .change_endpoint(default_project(), paused, &change, pause, unanswered);
+    paused_now.await.expect("paused");
     world.pending(open, true, after(5)).await;
     world.pending(open, false, after(30)).await;
     world.pending(open, false, after(500)).await;

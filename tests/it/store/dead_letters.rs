@@ -7,13 +7,14 @@ use riposte::{
         attempt::ErrorKind,
         dead_letter::{Filter, Selection},
         delivery::{DeadReason, DeliveryState},
-        endpoint::EndpointState,
+        endpoint::{EndpointConfig, EndpointState},
         event::EventType,
         ids::{DeliveryId, EndpointId, ProjectId, default_project, platform_project},
         job::{Job, JobState, Outcome, Tally, Task},
     },
     store::{
         StoreError, StoreResult,
+        change::unanswered,
         dead_letters::{Discard, Found, From, Redrive},
         jobs::Step,
         queue::Wish,
@@ -21,7 +22,7 @@ use riposte::{
     },
 };
 
-use super::world::{NOW, World, after};
+use super::world::{NOW, World, after, change_at};
 
 async fn dead(world: &World, endpoint: EndpointId) -> DeliveryId {
     let mut unit = world.unit("{}");
@@ -44,13 +45,15 @@ async fn dead_emission(world: &World) -> DeliveryId {
 }
 
 async fn disable(world: &World, id: EndpointId) {
-    let change = world
+    let disable = |config: &mut EndpointConfig| {
+        config.state = EndpointState::Disabled;
+        StoreResult::Ok(())
+    };
+    let change = change_at(NOW);
+    let changed = world
         .store
-        .change_endpoint(default_project(), id, NOW, |config| {
-            config.state = EndpointState::Disabled;
-            StoreResult::Ok(())
-        });
-    change.await.expect("changed");
+        .change_endpoint(default_project(), id, &change, disable, unanswered);
+    changed.await.expect("changed");
 }
 
 /// A job of `project` that has begun.
@@ -71,7 +74,9 @@ async fn job(world: &World, project: ProjectId, total: u64) -> Job {
         started_at: None,
         finished_at: None,
     };
-    world.store.insert_job(&job).await.expect("a job");
+    let change = change_at(NOW);
+    let made = world.store.insert_job(&job, &change, unanswered);
+    made.await.expect("a job");
     let begun = world.store.begin_job(job.id, total, NOW).await;
     begun.expect("begun");
     world.store.job(project, job.id).await.expect("a job")
@@ -125,7 +130,10 @@ pub async fn a_page_of_dead_letters_is_redriven_as_far_as_it_can_be(world: World
         world.ids.next(NOW),
     ];
     disable(&world, disabled).await;
-    let delete = world.store.delete_endpoint(default_project(), deleted, NOW);
+    let change = change_at(NOW);
+    let delete = world
+        .store
+        .delete_endpoint(default_project(), deleted, &change, unanswered);
     delete.await.expect("deleted");
 
     let expected = [
@@ -329,15 +337,14 @@ pub async fn a_job_that_is_called_off_takes_no_further_step(world: World) {
     let ids = [dead(&world, endpoint).await];
     let (project, store) = (default_project(), &world.store);
     let begun = job(&world, project, 2).await;
-    let (cancelled, by_this) = store
-        .cancel_job(project, begun.id, NOW)
-        .await
-        .expect("it is there");
+    let change = change_at(NOW);
+    let cancel = async |project| {
+        let cancelled = store.cancel_job(project, begun.id, &change, unanswered);
+        Ok::<_, StoreError>(cancelled.await?.now)
+    };
+    let (cancelled, by_this) = cancel(project).await.expect("it is there");
     assert_eq!((cancelled.state, by_this), (JobState::Cancelled, true));
-    let (_, by_this) = store
-        .cancel_job(project, begun.id, NOW)
-        .await
-        .expect("it is there");
+    let (_, by_this) = cancel(project).await.expect("it is there");
     assert!(!by_this);
     let mut late = step(&begun, "1", true);
     late.tally.count(Outcome::Redriven);
@@ -356,7 +363,7 @@ pub async fn a_job_that_is_called_off_takes_no_further_step(world: World) {
         [(Outcome::Redriven, 1)].into(),
         "what was done counts"
     );
-    let foreign = store.cancel_job(platform_project(), begun.id, NOW).await;
+    let foreign = cancel(platform_project()).await;
     assert!(matches!(foreign, Err(StoreError::NotFound(_))));
 }
 

@@ -18,15 +18,16 @@ use riposte::{
         StoreError,
         accept::AcceptContext,
         act::Revival,
+        change::unanswered,
         counters::Counter,
         jobs::JobFilter,
-        listeners::WantedReaction,
+        listeners::{NewListener, WantedReaction},
         queue::Wish,
         unit::{Acceptance, Continuation, Cursor, Fanout, Fate, MetEvent, Unit},
     },
 };
 
-use super::world::{NOW, World, after};
+use super::world::{NOW, World, after, change_at};
 
 const DAY: u64 = 86_400;
 
@@ -323,13 +324,14 @@ pub async fn jobs_go_after_they_ended(world: World) {
         finished_at: None,
     };
     let (open, ended) = (job(JobState::Queued), job(JobState::Queued));
+    let change = change_at(NOW);
     for job in [&open, &ended] {
-        store.insert_job(job).await.expect("kept");
+        let kept = store.insert_job(job, &change, unanswered);
+        kept.await.expect("kept");
     }
-    store
-        .cancel_job(default_project(), ended.id, after(5))
-        .await
-        .expect("ended");
+    let change = change_at(after(5));
+    let cancelled = store.cancel_job(default_project(), ended.id, &change, unanswered);
+    cancelled.await.expect("ended");
     assert_eq!(
         store.sweep_jobs(after(5), 10).await.expect("swept").removed,
         0
@@ -410,10 +412,24 @@ fn listener(name: &str) -> ListenerConfig {
 
 async fn rename(world: &World, id: ListenerId, name: &str, at: Timestamp) {
     let named = |config: &mut ListenerConfig| config.name = Some(name.to_owned());
+    let (project, change) = (default_project(), change_at(at));
     let changed = world
         .store
-        .change_listener(default_project(), id, None, at, named);
+        .change_listener(project, id, None, &change, named, unanswered);
     changed.await.expect("changed");
+}
+
+async fn make(world: &World, id: ListenerId, reactions: Vec<WantedReaction>, at: Timestamp) {
+    let new = NewListener {
+        id,
+        config: listener("one"),
+        reactions,
+    };
+    let change = change_at(at);
+    let made = world
+        .store
+        .insert_listener(default_project(), new, &change, unanswered);
+    made.await.expect("a listener");
 }
 
 /// What the listener was called at a version of the rules.
@@ -439,11 +455,9 @@ async fn sweep_revisions(world: &World, now: Timestamp) -> u64 {
 }
 
 pub async fn a_revision_goes_with_the_last_event_that_may_have_met_it(world: World) {
-    let store = &world.store;
     let id: ListenerId = world.ids.next(NOW);
     let begin = NOW.minus(Duration::from_secs(DAY));
-    let made = store.insert_listener(default_project(), id, listener("one"), Vec::new(), begin);
-    made.await.expect("a listener");
+    make(&world, id, Vec::new(), begin).await;
     rename(&world, id, "two", NOW.minus(Duration::from_secs(3_600))).await;
     let (_, delivery) = pending(&world).await;
     rename(&world, id, "three", after(3_600)).await;
@@ -462,9 +476,9 @@ pub async fn a_revision_goes_with_the_last_event_that_may_have_met_it(world: Wor
 pub async fn what_says_that_a_listener_is_deleted_stays(world: World) {
     let store = &world.store;
     let id: ListenerId = world.ids.next(NOW);
-    let made = store.insert_listener(default_project(), id, listener("one"), Vec::new(), NOW);
-    made.await.expect("a listener");
-    let deleted = store.delete_listener(default_project(), id, after(1));
+    make(&world, id, Vec::new(), NOW).await;
+    let change = change_at(after(1));
+    let deleted = store.delete_listener(default_project(), id, &change, unanswered);
     deleted.await.expect("deleted");
     assert_eq!(sweep_revisions(&world, after(DAY)).await, 1);
     assert_eq!(sweep_revisions(&world, after(DAY)).await, 0);
@@ -484,11 +498,11 @@ pub async fn a_deleted_endpoint_goes_when_nobody_names_it(world: World) {
     let id = world.ids.next(NOW);
     let reaction = Reaction::Webhook { endpoint: named };
     let reactions = vec![WantedReaction::Ready(reaction)];
-    let made = store.insert_listener(default_project(), id, listener("one"), reactions, NOW);
-    made.await.expect("a listener");
+    make(&world, id, reactions, NOW).await;
     let delivery = world.pending(carried, true, NOW).await;
     for endpoint in [named, carried, free] {
-        let deleted = store.delete_endpoint(default_project(), endpoint, after(1));
+        let change = change_at(after(1));
+        let deleted = store.delete_endpoint(default_project(), endpoint, &change, unanswered);
         deleted.await.expect("deleted");
     }
     let sweep = async |before| {

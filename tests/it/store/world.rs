@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use riposte::{
     domain::{
         attempt::{Attempt, Exchange, Response},
+        audit::Actor,
         chance::Chance,
         delivery::Cause,
         draft::EventDraft,
@@ -20,6 +21,7 @@ use riposte::{
     store::{
         Store, StoreSettings,
         accept::AcceptContext,
+        change::{Change, unanswered},
         endpoints::NewEndpoint,
         record::Outcome,
         unit::{Acceptance, EventKey, Fate, MetEvent, NewDelivery, Unit},
@@ -33,6 +35,11 @@ pub const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 /// `seconds` after [`NOW`].
 pub fn after(seconds: u64) -> Timestamp {
     NOW.plus(Duration::from_secs(seconds))
+}
+
+/// A change by an operator, without conditions.
+pub fn change_at(now: Timestamp) -> Change {
+    Change::new(Actor::Operator, now)
 }
 
 pub struct World {
@@ -101,8 +108,11 @@ impl World {
             },
             secret: Secret::generate(&self.chance),
         };
-        let made = self.store.insert_endpoint(default_project(), &new, NOW);
-        made.await.expect("an endpoint").id
+        let change = change_at(NOW);
+        let made = self
+            .store
+            .insert_endpoint(default_project(), &new, &change, unanswered);
+        made.await.expect("an endpoint").now.id
     }
 
     /// Does to the database what the store itself never does.

@@ -1,0 +1,265 @@
+//! The audit log: what was changed, by whom, and how it was before.
+
+use std::collections::BTreeSet;
+
+use indexmap::IndexMap;
+use serde_json::value::RawValue;
+use sqlx::{QueryBuilder, Sqlite, sqlite::SqliteRow};
+
+use super::{
+    Connection, Store, StoreResult,
+    change::Change,
+    columns::{Columns as _, to_json, unreadable},
+};
+use crate::domain::{
+    audit::{Action, Actor, ObjectKind, Realm},
+    ids::AuditId,
+    time::Timestamp,
+};
+
+/// A thing whose changes stand in the audit log.
+///
+/// What is written about it is the document by which the API shows it, so the API says what that
+/// is. It holds no secret: no key, no signing secret, no value of a sensitive header.
+pub trait Audited {
+    /// In whose log its changes stand.
+    fn realm(&self) -> Realm;
+
+    /// What it is called.
+    fn name(&self) -> String;
+
+    /// Its document, without secrets.
+    ///
+    /// # Errors
+    /// If it cannot be written as JSON.
+    fn document(&self) -> serde_json::Result<Box<RawValue>>;
+}
+
+/// What was done to a thing.
+#[derive(Debug)]
+pub struct Entry {
+    action: Action,
+    realm: Realm,
+    object: String,
+    before: Option<Box<RawValue>>,
+    after: Option<Box<RawValue>>,
+    fields: BTreeSet<String>,
+    why: Option<String>,
+}
+
+/// An entry as it is stored.
+#[derive(Debug, Clone)]
+pub struct AuditRecord {
+    /// Its name.
+    pub id: AuditId,
+    /// When it was done.
+    pub at: Timestamp,
+    /// By whom.
+    pub actor: Actor,
+    /// What their API key was called then.
+    pub actor_name: Option<String>,
+    /// From where it was asked for.
+    pub address: Option<String>,
+    /// Why the gateway did it by itself.
+    pub why: Option<String>,
+    /// What was done.
+    pub action: Action,
+    /// To what kind of thing.
+    pub object_kind: ObjectKind,
+    /// What that is called.
+    pub object: String,
+    /// The fields that differ.
+    pub fields: Vec<String>,
+    /// The document before.
+    pub before: Option<Box<RawValue>>,
+    /// The document since.
+    pub after: Option<Box<RawValue>>,
+}
+
+impl Entry {
+    /// A thing was made.
+    pub fn made(action: Action, thing: &impl Audited) -> StoreResult<Self> {
+        Self::new(action, thing, None, Some(document(thing)?))
+    }
+
+    /// A thing was changed from `before` to `after`.
+    pub fn changed<T: Audited>(action: Action, before: &T, after: &T) -> StoreResult<Self> {
+        Self::new(
+            action,
+            after,
+            Some(document(before)?),
+            Some(document(after)?),
+        )
+    }
+
+    /// A thing is gone.
+    pub fn gone(action: Action, thing: &impl Audited) -> StoreResult<Self> {
+        Self::new(action, thing, Some(document(thing)?), None)
+    }
+
+    /// The same, where `field` differs though the documents may hide it.
+    #[must_use]
+    pub fn and(mut self, field: &str, differs: bool) -> Self {
+        if differs {
+            self.fields.insert(field.to_owned());
+        }
+        self
+    }
+
+    /// The same, done by the gateway itself for this reason.
+    #[must_use]
+    pub fn because(self, why: impl Into<String>) -> Self {
+        Self {
+            why: Some(why.into()),
+            ..self
+        }
+    }
+
+    fn new(
+        action: Action,
+        thing: &impl Audited,
+        before: Option<Box<RawValue>>,
+        after: Option<Box<RawValue>>,
+    ) -> StoreResult<Self> {
+        let fields = match (&before, &after) {
+            (Some(before), Some(after)) => differing(before, after)?,
+            _ => BTreeSet::new(),
+        };
+        Ok(Self {
+            action,
+            realm: thing.realm(),
+            object: thing.name(),
+            before,
+            after,
+            fields,
+            why: None,
+        })
+    }
+}
+
+/// Which entries to list, and from where.
+#[derive(Debug, Clone, Default)]
+pub struct AuditFilter {
+    /// Only those about this thing.
+    pub object: Option<String>,
+    /// Only those about things of this kind.
+    pub kind: Option<ObjectKind>,
+    /// Only those of this action.
+    pub action: Option<Action>,
+    /// Only those of this actor.
+    pub actor: Option<Actor>,
+    /// Only those before this one.
+    pub before: Option<AuditId>,
+}
+
+impl Store {
+    /// Up to `limit` entries of the log of `realm` that `filter` lets through, the newest first.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn audit(
+        &self,
+        realm: Realm,
+        filter: &AuditFilter,
+        limit: u32,
+    ) -> StoreResult<Vec<AuditRecord>> {
+        let mut query = QueryBuilder::<Sqlite>::new("SELECT * FROM audit WHERE realm = ");
+        query.push_bind(realm.to_string());
+        let filters = [
+            (" AND object_id = ", filter.object.clone()),
+            (
+                " AND object_kind = ",
+                filter.kind.map(|kind| kind.to_string()),
+            ),
+            (
+                " AND action = ",
+                filter.action.map(|action| action.to_string()),
+            ),
+            (" AND actor = ", filter.actor.map(|actor| actor.to_string())),
+            (" AND id < ", filter.before.map(|before| before.to_string())),
+        ];
+        for (clause, value) in filters {
+            if let Some(value) = value {
+                query.push(clause).push_bind(value);
+            }
+        }
+        query.push(" ORDER BY id DESC LIMIT ").push_bind(limit);
+        let mut connection = self.read().await?;
+        let rows = query.build().fetch_all(&mut *connection).await?;
+        rows.iter().map(record).collect()
+    }
+
+    /// Writes an entry as a part of `change`.
+    pub(super) async fn note(
+        &self,
+        connection: &mut Connection,
+        change: &Change,
+        entry: Entry,
+    ) -> StoreResult<()> {
+        let id: AuditId = self.ids.next(change.now);
+        sqlx::query(
+            "INSERT INTO audit (id, realm, at, actor, actor_name, address, why, action, object_kind,
+                                object_id, fields_json, before_json, after_json)
+             VALUES ($1, $2, $3, $4, (SELECT name FROM api_keys WHERE id = $4), $5, $6, $7, $8, $9,
+                     $10, $11, $12)",
+        )
+        .bind(id.to_string())
+        .bind(entry.realm.to_string())
+        .bind(change.now.as_millis())
+        .bind(change.by.to_string())
+        .bind(change.address.map(|address| address.to_string()))
+        .bind(entry.why)
+        .bind(entry.action.as_str())
+        .bind(entry.action.object().as_str())
+        .bind(entry.object)
+        .bind(to_json(&entry.fields)?)
+        .bind(entry.before.map(|document| String::from(Box::<str>::from(document))))
+        .bind(entry.after.map(|document| String::from(Box::<str>::from(document))))
+        .execute(connection)
+        .await?;
+        Ok(())
+    }
+}
+
+fn document(thing: &impl Audited) -> StoreResult<Box<RawValue>> {
+    thing
+        .document()
+        .map_err(|error| unreadable("document", error))
+}
+
+/// The fields of two documents that are not the same in both.
+fn differing(before: &RawValue, after: &RawValue) -> StoreResult<BTreeSet<String>> {
+    let read = |document: &RawValue| {
+        serde_json::from_str::<IndexMap<String, Box<RawValue>>>(document.get())
+            .map_err(|error| unreadable("document", error))
+    };
+    let (before, after) = (read(before)?, read(after)?);
+    let value = |document: &IndexMap<String, Box<RawValue>>, field: &str| {
+        document.get(field).map(|value| value.get().to_owned())
+    };
+    let fields = before.keys().chain(after.keys());
+    let differ = fields.filter(|field| value(&before, field) != value(&after, field));
+    Ok(differ.cloned().collect())
+}
+
+fn record(row: &SqliteRow) -> StoreResult<AuditRecord> {
+    let document = |column| {
+        let text = row.text_opt(column)?;
+        text.map(|text| RawValue::from_string(text).map_err(|error| unreadable(column, error)))
+            .transpose()
+    };
+    Ok(AuditRecord {
+        id: row.parsed("id")?,
+        at: row.time("at")?,
+        actor: row.parsed("actor")?,
+        actor_name: row.text_opt("actor_name")?,
+        address: row.text_opt("address")?,
+        why: row.text_opt("why")?,
+        action: row.parsed("action")?,
+        object_kind: row.parsed("object_kind")?,
+        object: row.text("object_id")?,
+        fields: row.json("fields_json")?,
+        before: document("before_json")?,
+        after: document("after_json")?,
+    })
+}

@@ -1,0 +1,5 @@
+//! Changes: carried out once, to the version that is meant, and written down.
+
+mod audit;
+mod conditions;
+mod repeats;
