@@ -10,6 +10,7 @@ pub mod auth;
 pub mod dead_letters;
 pub mod deliveries;
 pub mod endpoints;
+pub mod event_types;
 pub mod events;
 pub mod extract;
 pub mod field;
@@ -98,6 +99,7 @@ fn resources() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
         .merge(audit::routes())
         .merge(endpoints::routes())
+        .merge(event_types::routes())
         .merge(events::routes())
         .merge(find::routes())
         .merge(dead_letters::routes())

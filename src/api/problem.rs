@@ -74,6 +74,8 @@ codes! {
     TooLarge = "too_large", PAYLOAD_TOO_LARGE;
     /// A value is not one that can be used.
     Invalid = "invalid", UNPROCESSABLE_ENTITY;
+    /// The event breaks the schema of its type, which is enforced.
+    SchemaViolation = "schema_violation", UNPROCESSABLE_ENTITY;
     /// The URL is one to which webhooks may not go.
     UrlRefused = "url_refused", UNPROCESSABLE_ENTITY;
     /// There is another event with this source and id.
@@ -225,6 +227,7 @@ impl From<StoreError> for Problem {
                 format!("/reactions/{index}/webhook/endpoint"),
                 "the project has no such endpoint",
             ),
+            StoreError::Full(..) => Self::new(Code::WrongState, error.to_string()),
             StoreError::TooManySecrets => Self::new(
                 Code::WrongState,
                 format!("{error}; wait until an old one ends, or let all end with a grace of 0s"),

@@ -52,8 +52,8 @@ refusals! {
     /// The state of things forbids it.
     WrongState = WrongState;
     /// An event cannot be taken, now or ever.
-    EventRefused = BadEvent | EventConflict | TooLarge | UnsupportedMediaType | TooManyRequests
-        | Overloaded | Unavailable;
+    EventRefused = BadEvent | EventConflict | TooLarge | UnsupportedMediaType | SchemaViolation
+        | TooManyRequests | Overloaded | Unavailable;
     /// The gateway does not work now.
     Unavailable = Unavailable;
 }
@@ -130,7 +130,7 @@ mod tests {
     fn codes_of_one_status_share_a_response() {
         let responses = EventRefused::responses();
         let statuses: Vec<_> = responses.keys().map(String::as_str).collect();
-        assert_eq!(statuses, ["400", "409", "413", "415", "429", "503"]);
+        assert_eq!(statuses, ["400", "409", "413", "415", "422", "429", "503"]);
         let told = serde_json::to_value(&responses["503"]).expect("JSON");
         let description = told["description"].as_str().expect("a text");
         for code in [Code::Overloaded, Code::Unavailable] {

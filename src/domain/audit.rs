@@ -14,6 +14,8 @@ named! {
         Endpoint = "endpoint",
         /// A listener.
         Listener = "listener",
+        /// A type of events.
+        EventType = "event_type",
         /// A project.
         Project = "project",
         /// An API key.
@@ -42,6 +44,12 @@ named! {
         ListenerChanged = "listener.changed",
         /// A listener was deleted.
         ListenerDeleted = "listener.deleted",
+        /// A type of events was described for the first time.
+        EventTypeDescribed = "event_type.described",
+        /// What is said about a type of events was changed.
+        EventTypeChanged = "event_type.changed",
+        /// A type of events was taken out of the catalogue.
+        EventTypeForgotten = "event_type.forgotten",
         /// A project was made.
         ProjectCreated = "project.created",
         /// What is opened for a project was changed.
@@ -71,6 +79,9 @@ impl Action {
             | Self::EndpointSecretRotated => ObjectKind::Endpoint,
             Self::ListenerCreated | Self::ListenerChanged | Self::ListenerDeleted => {
                 ObjectKind::Listener
+            }
+            Self::EventTypeDescribed | Self::EventTypeChanged | Self::EventTypeForgotten => {
+                ObjectKind::EventType
             }
             Self::ProjectCreated | Self::ProjectChanged => ObjectKind::Project,
             Self::KeyCreated | Self::KeyRevoked => ObjectKind::Key,

@@ -23,6 +23,7 @@ use crate::{
         draft::EventDraft,
         ids::{EndpointId, EventId, ProjectId},
         project::Project,
+        schema::Violation,
     },
     store::{StoreError, StoreResult, unit::Acceptance},
 };
@@ -40,6 +41,8 @@ pub enum Sent {
     Duplicate(EventId),
     /// Another event with its source and id is there already.
     Conflict(EventId),
+    /// It breaks the schema of its type, which is enforced.
+    Broken(Violation),
 }
 
 /// Why events were not taken.
@@ -121,12 +124,12 @@ impl Gateway {
         let mut submitted = Vec::with_capacity(drafts.len());
         for draft in drafts {
             let id = self.parts.context.ids.next(self.parts.context.clock.now());
-            let receipt = self.submit(project, id, draft.clone(), &permit).await?;
-            submitted.push((id, draft, receipt));
+            let planned = self.submit(project, id, draft.clone(), &permit).await?;
+            submitted.push((id, draft, planned));
         }
         let mut results = Vec::with_capacity(submitted.len());
-        for (id, draft, receipt) in submitted {
-            results.push(self.conclude(project, id, draft, receipt, &permit).await?);
+        for (id, draft, planned) in submitted {
+            results.push(self.conclude(project, id, draft, planned, &permit).await?);
         }
         Ok(results)
     }
@@ -137,32 +140,37 @@ impl Gateway {
         id: EventId,
         draft: EventDraft,
         permit: &Arc<Permit>,
-    ) -> Result<Receipt, AcceptError> {
-        let unit = self.parts.planner.sent(project, id, draft).await?;
-        Ok(self
-            .parts
-            .committer
-            .submit(unit, Some(Arc::clone(permit)))
-            .await)
+    ) -> Result<Result<Receipt, Violation>, AcceptError> {
+        let unit = match self.parts.planner.sent(project, id, draft).await? {
+            Ok(unit) => unit,
+            Err(violation) => return Ok(Err(violation)),
+        };
+        let permit = Some(Arc::clone(permit));
+        Ok(Ok(self.parts.committer.submit(unit, permit).await))
     }
 
-    /// Waits for the result of an event; plans it again as long as the rules have moved.
+    /// Waits for the result of an event that was not refused; plans it again as long as the rules have
+    /// moved.
     async fn conclude(
         &self,
         project: &Project,
         id: EventId,
         draft: EventDraft,
-        mut receipt: Receipt,
+        mut planned: Result<Receipt, Violation>,
         permit: &Arc<Permit>,
     ) -> Result<Sent, AcceptError> {
         for _ in 0..MAX_PLANS {
+            let receipt = match planned {
+                Ok(receipt) => receipt,
+                Err(violation) => return Ok(Sent::Broken(violation)),
+            };
             match receipt.result().await? {
                 Acceptance::Stored | Acceptance::Superseded => return Ok(Sent::Accepted(id)),
                 Acceptance::Duplicate(first) => return Ok(Sent::Duplicate(first)),
                 Acceptance::Conflict(first) => return Ok(Sent::Conflict(first)),
                 Acceptance::Stale => self.refresh_rules(project.id).await?,
             }
-            receipt = self.submit(project, id, draft.clone(), permit).await?;
+            planned = self.submit(project, id, draft.clone(), permit).await?;
         }
         Err(AcceptError::Unavailable)
     }

@@ -13,6 +13,7 @@ mod dispatch;
 mod fanout;
 mod gateway;
 mod jobs;
+mod judge;
 mod lane;
 mod lanes;
 mod pace;
@@ -41,8 +42,9 @@ pub use trial::{MAX_TRIAL, TEST_EVENT_TYPE, TestEvent, TrialError, TrialRequest}
 
 use self::{
     admission::Admission, commit::GroupCommit, context::Context, directory::Directory,
-    dispatch::Attempts, fanout::FanoutWorker, gateway::Parts, jobs::JobRunner, lanes::Lanes,
-    plan::Planner, record::Recording, refill::Refill, retention::Sweeper, rulebook::Rulebook,
+    dispatch::Attempts, fanout::FanoutWorker, gateway::Parts, jobs::JobRunner, judge::Judge,
+    lanes::Lanes, plan::Planner, record::Recording, refill::Refill, retention::Sweeper,
+    rulebook::Rulebook,
 };
 use crate::{
     clock::Clock,
@@ -127,6 +129,7 @@ impl Engine {
             Recording::new(context.clone(), Arc::clone(&lanes), Arc::clone(&directory));
         let planner = Arc::new(Planner {
             context: context.clone(),
+            judge: Judge::new(context.clone(), Arc::clone(&rulebook)),
             rulebook: Arc::clone(&rulebook),
             directory: Arc::clone(&directory),
         });

@@ -9,6 +9,7 @@ use std::{
 use super::{
     context::Context,
     directory::Directory,
+    judge::{Judge, Judgement},
     rulebook::{ActiveListener, ActiveReaction, Rulebook},
 };
 use crate::{
@@ -16,9 +17,11 @@ use crate::{
         delivery::{Cause, DeadReason, SkipReason},
         draft::EventDraft,
         event::{Event, EventState},
+        event_type::KnownViolation,
         ids::{EndpointId, EventId, ProjectId, emitted_event_id, platform_project},
         project::Project,
         retry::RetryPolicy,
+        schema::{Validation, Violation},
         template::EmitTemplate,
         time::Timestamp,
     },
@@ -40,16 +43,18 @@ pub(crate) struct Planner {
     pub(super) context: Context,
     pub(super) rulebook: Arc<Rulebook>,
     pub(super) directory: Arc<Directory>,
+    pub(super) judge: Judge,
 }
 
 impl Planner {
-    /// The unit of an event that a producer sent; it is called `id`.
+    /// The unit of an event that a producer sent; it is called `id`. The error says where it breaks
+    /// its schema, if it is refused for that.
     pub(super) async fn sent(
         &self,
         project: &Project,
         id: EventId,
         draft: EventDraft,
-    ) -> StoreResult<Unit> {
+    ) -> StoreResult<Result<Unit, Violation>> {
         let hash = draft.hash();
         let named = draft.id.is_some();
         let now = self.context.clock.now();
@@ -62,8 +67,11 @@ impl Planner {
         });
         let mut plan = self.plan(now);
         plan.unit.key = key;
-        plan.admit(Arc::new(event));
-        plan.follow().await
+        match plan.judge(&event).await? {
+            Some(refused) => return Ok(Err(refused)),
+            None => plan.admit(Arc::new(event)),
+        }
+        plan.follow().await.map(Ok)
     }
 
     /// The next unit of a fan-out.
@@ -109,7 +117,9 @@ impl Planner {
     ) -> StoreResult<Result<Unit, String>> {
         let mut plan = self.plan(self.context.clock.now());
         let child = match listener.reactions.get(reaction as usize) {
-            Some(ActiveReaction::Emit(template)) => plan.child(event, listener, reaction, template),
+            Some(ActiveReaction::Emit(template)) => {
+                plan.child(event, listener, reaction, template).await?
+            }
             _ => Err("the listener has no emit reaction in this place any more".to_owned()),
         };
         match child {
@@ -231,10 +241,12 @@ impl Plan<'_> {
                 let fate = self.fate(event, active, *endpoint).await?;
                 self.deliver(event, active, index, Some(*endpoint), fate);
             }
-            ActiveReaction::Emit(template) => match self.child(event, active, index, template) {
-                Ok(child) => self.admit(child),
-                Err(why) => self.bury(event, active, index, why),
-            },
+            ActiveReaction::Emit(template) => {
+                match self.child(event, active, index, template).await? {
+                    Ok(child) => self.admit(child),
+                    Err(why) => self.bury(event, active, index, why),
+                }
+            }
             ActiveReaction::Unreadable(why) => self.bury(event, active, index, why.clone()),
         }
         Ok(())
@@ -271,26 +283,51 @@ impl Plan<'_> {
         self.now.plus(wait.unwrap_or_default())
     }
 
+    /// Judges an event of the unit by the schema of its type. Gives where it breaks it, if it is to be
+    /// refused for that.
+    async fn judge(&mut self, event: &Event) -> StoreResult<Option<Violation>> {
+        let Judgement { version, broken } = self.planner.judge.judge(event).await?;
+        self.assumed.insert((event.project, version));
+        match broken {
+            Some((Validation::Enforce, violation)) => return Ok(Some(violation)),
+            Some((Validation::Warn, violation)) => {
+                let known = KnownViolation::new(event.id, violation);
+                self.unit.violations.push(known);
+            }
+            Some((Validation::Off, _)) | None => {}
+        }
+        Ok(None)
+    }
+
     /// The event that `template` makes of `event`, or why it makes none.
-    fn child(
-        &self,
+    async fn child(
+        &mut self,
         event: &Event,
         active: &ActiveListener,
         index: u32,
         template: &EmitTemplate,
-    ) -> Result<Arc<Event>, String> {
+    ) -> StoreResult<Result<Arc<Event>, String>> {
         let listener = &active.listener;
         let source = format!("/listeners/{}", listener.id);
-        let draft = template
-            .render(event, &source)
-            .map_err(|error| error.to_string())?;
+        let draft = match template.render(event, &source) {
+            Ok(draft) => draft,
+            Err(error) => return Ok(Err(error.to_string())),
+        };
         let id = emitted_event_id(event.id, listener.id, index as usize);
         let mut child = draft.complete(id, listener.project, "", self.now);
         child.lineage = event.lineage.child(event.id, listener.id);
         if child.lineage.is_too_long() || event.lineage.contains(listener.id) {
             child.state = EventState::LoopSuppressed;
         }
-        Ok(Arc::new(child))
+        Ok(match self.judge(&child).await? {
+            None => Ok(Arc::new(child)),
+            Some(Violation { pointer, detail }) => {
+                let event_type = &child.attributes.event_type;
+                Err(format!(
+                    "it breaks the schema of {event_type} at {pointer}: {detail}"
+                ))
+            }
+        })
     }
 
     /// Makes a dead letter of a reaction that cannot be carried out.

@@ -14,12 +14,16 @@ use tokio::sync::Mutex as AsyncMutex;
 use super::context::Context;
 use crate::{
     domain::{
+        event::EventType,
         ids::{ListenerId, ProjectId},
         listener::{Listener, ListenerConfig, Reaction},
         template::EmitTemplate,
     },
     rules::{EventView, Matcher, Rule},
-    store::{StoreResult, rules::RuleChanges},
+    store::{
+        StoreResult,
+        rules::{Judged, RuleChanges},
+    },
 };
 
 /// A listener, ready to be asked.
@@ -85,6 +89,7 @@ struct ProjectRules {
     version: i64,
     matcher: Matcher<ListenerId>,
     listeners: HashMap<ListenerId, Arc<ActiveListener>>,
+    judged: HashMap<EventType, Judged>,
 }
 
 impl ProjectRules {
@@ -101,6 +106,7 @@ impl ProjectRules {
                 }
             }
         }
+        self.judged = changes.judged;
         self.version = changes.version;
     }
 
@@ -140,12 +146,21 @@ impl Rulebook {
 
     /// The listeners of `project` that match.
     pub(super) async fn meet(&self, project: ProjectId, view: &EventView<'_>) -> StoreResult<Met> {
-        let entry = self.entry(project);
-        if !entry.loaded.load(Ordering::Acquire) {
-            self.refresh(project).await?;
-        }
+        let entry = self.loaded(project).await?;
         let rules = entry.rules.read().unwrap_or_else(PoisonError::into_inner);
         Ok(rules.meet(view))
+    }
+
+    /// How events of `event_type` are judged in `project`, if they are, and the version of the rules
+    /// that says so.
+    pub(super) async fn judged(
+        &self,
+        project: ProjectId,
+        event_type: &EventType,
+    ) -> StoreResult<(i64, Option<Judged>)> {
+        let entry = self.loaded(project).await?;
+        let rules = entry.rules.read().unwrap_or_else(PoisonError::into_inner);
+        Ok((rules.version, rules.judged.get(event_type).copied()))
     }
 
     /// Takes over what has changed in the rules of `project`.
@@ -165,6 +180,14 @@ impl Rulebook {
             .apply(changes);
         entry.loaded.store(true, Ordering::Release);
         Ok(())
+    }
+
+    async fn loaded(&self, project: ProjectId) -> StoreResult<Arc<Entry>> {
+        let entry = self.entry(project);
+        if !entry.loaded.load(Ordering::Acquire) {
+            self.refresh(project).await?;
+        }
+        Ok(entry)
     }
 
     fn entry(&self, project: ProjectId) -> Arc<Entry> {

@@ -10,7 +10,7 @@ use super::{
     counters::{Counter, Deltas},
     dead_letters, events, fanouts, retention,
     rows::{Insert, list},
-    skips,
+    seen_types, skips,
     unit::{Acceptance, Continuation, EventKey, Fate, NewDelivery, Unit},
 };
 use crate::domain::{
@@ -171,6 +171,7 @@ impl<'a> Batch<'a> {
             deltas.add_bytes(event.project, event.data.bytes());
         }
         retention::note_late(connection, &going, context.now).await?;
+        seen_types::count(connection, &going, context.now).await?;
         let deliveries: Vec<_> = going.iter().flat_map(|unit| &unit.deliveries).collect();
         let deliveries = skips::count_excess(connection, deliveries, context.now, deltas).await?;
         insert_deliveries(connection, &deliveries, context.now).await?;

@@ -60,6 +60,9 @@ pub enum StoreError {
     /// Another request was carried out before, under the same idempotency key.
     #[error("another request was carried out under this idempotency key")]
     KeyReused,
+    /// There are as many as there may be.
+    #[error("the project has {1} {0}, which is the most")]
+    Full(&'static str, u32),
 }
 
 impl StoreError {

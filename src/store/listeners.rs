@@ -12,6 +12,7 @@ use super::{
     columns::{Columns as _, to_json},
     counters::{Counter, Deltas},
     endpoints::{self, NewEndpoint},
+    rules,
 };
 use crate::domain::{
     audit::Action,
@@ -291,13 +292,7 @@ async fn add_revision(
     listener: &Listener,
     state: &str,
 ) -> StoreResult<()> {
-    let version: Option<i64> = sqlx::query_scalar(
-        "UPDATE projects SET rules_version = rules_version + 1 WHERE id = $1 RETURNING rules_version",
-    )
-    .bind(listener.project.to_string())
-    .fetch_optional(&mut *connection)
-    .await?;
-    let version = version.ok_or(StoreError::NotFound("project"))?;
+    let version = rules::next_version(connection, listener.project).await?;
     sqlx::query(
         "UPDATE listener_revisions SET until_version = $3, ended_at = $4
          WHERE project_id = $1 AND listener_id = $2 AND until_version IS NULL",

@@ -2,10 +2,14 @@
 
 use std::collections::HashMap;
 
-use super::{Store, StoreError, StoreResult, columns::Columns as _, listeners::listener};
+use super::{
+    Connection, Store, StoreError, StoreResult, columns::Columns as _, listeners::listener,
+};
 use crate::domain::{
+    event::EventType,
     ids::{ListenerId, ProjectId},
     listener::{Listener, ListenerState},
+    schema::Validation,
 };
 
 /// The rules of a project that are new since a version.
@@ -16,6 +20,17 @@ pub struct RuleChanges {
     /// For each listener that has changed its current revision; none where it does not exist or is
     /// disabled.
     pub changed: HashMap<ListenerId, Option<Listener>>,
+    /// The types whose events are judged by a schema: all of them.
+    pub judged: HashMap<EventType, Judged>,
+}
+
+/// How events of a type are judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Judged {
+    /// What happens to those that break the schema.
+    pub validation: Validation,
+    /// The version of the rules with which that, or the schema, last changed.
+    pub version: i64,
 }
 
 impl Store {
@@ -46,6 +61,7 @@ impl Store {
         Ok(RuleChanges {
             version: current.ok_or(StoreError::NotFound("project"))?,
             changed: changed.collect::<StoreResult<_>>()?,
+            judged: judged(&mut snapshot, project).await?,
         })
     }
 
@@ -76,4 +92,41 @@ impl Store {
         .await?;
         rows.iter().map(listener).collect()
     }
+}
+
+async fn judged(
+    connection: &mut Connection,
+    project: ProjectId,
+) -> StoreResult<HashMap<EventType, Judged>> {
+    let rows = sqlx::query(
+        "SELECT type, validation, version FROM event_types
+         WHERE project_id = $1 AND validation <> 'off'",
+    )
+    .bind(project.to_string())
+    .fetch_all(connection)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            let judged = Judged {
+                validation: row.parsed("validation")?,
+                version: row.number("version")?,
+            };
+            Ok((row.parsed("type")?, judged))
+        })
+        .collect()
+}
+
+/// Begins the next version of the rules of `project`: what was planned with another one is planned
+/// again.
+pub(super) async fn next_version(
+    connection: &mut Connection,
+    project: ProjectId,
+) -> StoreResult<i64> {
+    let version: Option<i64> = sqlx::query_scalar(
+        "UPDATE projects SET rules_version = rules_version + 1 WHERE id = $1 RETURNING rules_version",
+    )
+    .bind(project.to_string())
+    .fetch_optional(connection)
+    .await?;
+    version.ok_or(StoreError::NotFound("project"))
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::domain::{
     delivery::{Cause, DeadReason, SkipReason},
     event::Event,
+    event_type::KnownViolation,
     ids::{DeliveryId, EndpointId, EventId, ListenerId, ProjectId},
     time::Timestamp,
 };
@@ -25,6 +26,8 @@ pub struct Unit {
     pub assumed: Vec<(ProjectId, i64)>,
     /// The events, the one that was sent first.
     pub events: Vec<MetEvent>,
+    /// Which of them break their schemas and are taken all the same.
+    pub violations: Vec<KnownViolation>,
     /// What they trigger.
     pub deliveries: Vec<NewDelivery>,
     /// What is left to do because the unit would have grown too large.

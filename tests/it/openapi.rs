@@ -65,9 +65,9 @@ impl Operation {
         parameters.any(|parameter| parameter["name"] == "Riposte-Project")
     }
 
-    /// Whether it is about one thing.
+    /// Whether it is about one thing that is there. PUT makes what is not, in whoever asks' project.
     fn takes_id(&self) -> bool {
-        self.path.contains('{')
+        self.path.contains('{') && self.method != Method::PUT
     }
 
     /// The query parameters that name something.
@@ -87,7 +87,7 @@ struct Ids(Map<String, Value>);
 
 impl Ids {
     /// Every kind: the resource, what refers to it, and what its ids begin with.
-    const RESOURCES: [(&str, &str, &str); 7] = [
+    const RESOURCES: [(&str, &str, &str); 8] = [
         ("/v1/events", "event", "evt"),
         ("/v1/listeners", "listener", "lis"),
         ("/v1/endpoints", "endpoint", "end"),
@@ -95,6 +95,7 @@ impl Ids {
         ("/v1/projects", "project", "prj"),
         ("/v1/keys", "key", "key"),
         ("/v1/jobs", "job", "job"),
+        ("/v1/event-types", "event_type", "type"),
     ];
 
     /// What nobody has.
@@ -123,6 +124,7 @@ impl Ids {
             "event": event, "listener": hook.listener, "endpoint": hook.endpoint,
             "delivery": delivery, "project": own.expect("it is there")["id"],
             "key": id_of(&key.expect(201)), "job": id_of(&job.expect(202)),
+            "event_type": "a.b",
         });
         Self(ids.as_object().expect("an object").clone())
     }

@@ -16,7 +16,7 @@ use crate::{
         refusals::EventRefused,
         state::ApiState,
     },
-    domain::{cloudevents, ids::EventId},
+    domain::{cloudevents, ids::EventId, schema::Violation},
     engine::Sent,
 };
 
@@ -32,9 +32,14 @@ pub struct SendResults {
 pub struct SendResult {
     /// Whether it is new.
     pub status: SendStatus,
-    /// Its name in Riposte; for a duplicate or a conflict the name of the one that is there.
-    #[schema(value_type = String)]
-    pub id: EventId,
+    /// Its name in Riposte; for a duplicate or a conflict the name of the one that is there. One that
+    /// was refused has none.
+    #[schema(value_type = Option<String>)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<EventId>,
+    /// Why it was refused, if it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<Problem>,
 }
 
 /// Whether an event is new.
@@ -47,6 +52,8 @@ pub enum SendStatus {
     Duplicate,
     /// Another event with its source and id was taken before: this one was not taken.
     Conflict,
+    /// It breaks the schema of its type, which is enforced: it was not taken.
+    Broken,
 }
 
 /// Send events.
@@ -54,7 +61,8 @@ pub enum SendStatus {
 /// Takes CloudEvents 1.0 in binary, structured and batch mode, and plain JSON
 /// (`{"type": …, "data": …}`, or a list of these). The answer comes after the events and all that
 /// they trigger are durable. A batch is taken whole or refused whole as far as its form is
-/// concerned; each event then has its own result. What is malformed or too large stores nothing.
+/// concerned; each event then has its own result, also one that breaks the schema of its type. What
+/// is malformed or too large stores nothing.
 #[utoipa::path(post, path = "/v1/events", tag = "events",
     request_body(content(
         (serde_json::Value = "application/json"),
@@ -81,15 +89,24 @@ pub async fn send(
             format!("another event with this source and id was taken before, as {id}"),
         ));
     }
+    if let ([Sent::Broken(violation)], false) = (sent.as_slice(), decoded.batch) {
+        return Err(broken(violation));
+    }
     let data = sent.into_iter().map(result).collect();
     Ok((StatusCode::ACCEPTED, Json(SendResults { data })))
 }
 
 fn result(sent: Sent) -> SendResult {
-    let (status, id) = match sent {
-        Sent::Accepted(id) => (SendStatus::Accepted, id),
-        Sent::Duplicate(id) => (SendStatus::Duplicate, id),
-        Sent::Conflict(id) => (SendStatus::Conflict, id),
+    let (status, id, error) = match sent {
+        Sent::Accepted(id) => (SendStatus::Accepted, Some(id), None),
+        Sent::Duplicate(id) => (SendStatus::Duplicate, Some(id), None),
+        Sent::Conflict(id) => (SendStatus::Conflict, Some(id), None),
+        Sent::Broken(violation) => (SendStatus::Broken, None, Some(broken(&violation))),
     };
-    SendResult { status, id }
+    SendResult { status, id, error }
+}
+
+fn broken(violation: &Violation) -> Problem {
+    let Violation { pointer, detail } = violation;
+    Problem::at(Code::SchemaViolation, pointer, detail)
 }

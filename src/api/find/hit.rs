@@ -8,6 +8,7 @@ use crate::{
         delivery::{Delivery, DeliveryState},
         endpoint::Endpoint,
         event::Event,
+        event_type::CatalogueEntry,
         ids::DeliveryId,
         job::Job,
         listener::{Listener, ListenerState},
@@ -34,6 +35,8 @@ named! {
         Listener = "listener",
         /// An endpoint.
         Endpoint = "endpoint",
+        /// A type of events.
+        EventType = "event_type",
         /// A job.
         Job = "job",
         /// A project.
@@ -58,6 +61,8 @@ named! {
         Url = "url",
         /// By how its name begins.
         Name = "name",
+        /// By how the type begins.
+        Type = "type",
     }
 }
 
@@ -218,6 +223,24 @@ impl Hit {
                 called(config.name.as_deref()),
                 config.url
             ),
+        }
+    }
+
+    /// A type of events.
+    pub(super) fn event_type(entry: &CatalogueEntry) -> Self {
+        let event_type = entry.event_type.to_string();
+        let seen = match &entry.seen {
+            None => "no event of it was seen".to_owned(),
+            Some(seen) => format!("{} events, the last one at {}", seen.count, seen.last_at),
+        };
+        Self {
+            kind: FoundKind::EventType,
+            by: FoundBy::Type,
+            path: Some(format!("/v1/event-types/{event_type}")),
+            summary: format!("the event type {event_type}: {seen}"),
+            id: event_type,
+            project: None,
+            state: None,
         }
     }
 

@@ -6,13 +6,14 @@ use super::{
 };
 use crate::{
     api::{
+        access::Scope,
         auth::{Caller, InProject},
         deliveries,
         problem::ApiResult,
         state::ApiState,
     },
     domain::{any_id::AnyId, event::Event, ids::EventId, project::Project},
-    store::{StoreError, StoreResult, events::EventFilter},
+    store::{StoreError, StoreResult, event_types::CatalogueFilter, events::EventFilter},
 };
 
 /// The most things of a kind that are shown.
@@ -61,6 +62,7 @@ impl<'a> Search<'a> {
         if let Some((source, id)) = source_and_id(text) {
             self.source_and_id(source, id).await?;
         }
+        self.types(text).await?;
         self.urls(text).await?;
         self.names(text).await
     }
@@ -108,6 +110,9 @@ impl<'a> Search<'a> {
             }
             AnyId::Endpoint(id) => Hit::endpoint(by, &store.endpoint_ever(project, id).await?),
             AnyId::Job(id) => Hit::job(&store.job(project, id).await?),
+            AnyId::Key(_) if !self.may_see_keys() => {
+                return Err(StoreError::NotFound("key").into());
+            }
             AnyId::Key(id) => {
                 let key = store.key(id).await?;
                 if key.project.is_some_and(|owner| owner != project) {
@@ -124,6 +129,23 @@ impl<'a> Search<'a> {
             AnyId::Project(_) => return Err(StoreError::NotFound("project").into()),
         };
         Ok(self.owned(hit))
+    }
+
+    fn may_see_keys(&self) -> bool {
+        self.caller.scopes().contains(Scope::Admin)
+    }
+
+    /// The types that begin like `text`.
+    async fn types(&mut self, text: &str) -> ApiResult<()> {
+        self.looked_for.push("event types by how they begin");
+        let filter = CatalogueFilter {
+            prefix: text.to_owned(),
+            after: None,
+        };
+        let entries = self.state.store.catalogue(self.project.id, &filter, REACH);
+        let hits = entries.await?;
+        self.keep(hits.iter().map(Hit::event_type).collect());
+        Ok(())
     }
 
     /// The events that came out of `first`.
@@ -178,7 +200,7 @@ impl<'a> Search<'a> {
 
     async fn names(&mut self, text: &str) -> ApiResult<()> {
         self.looked_for
-            .push("listeners, endpoints and API keys by their name");
+            .push("listeners and endpoints by their name");
         let (store, project) = (&self.state.store, self.project.id);
         let by = FoundBy::Name;
         let listeners = store.listeners_named(project, text, REACH).await?;
@@ -186,9 +208,12 @@ impl<'a> Search<'a> {
         self.keep(listeners.collect());
         let endpoints = store.endpoints_named(project, text, REACH).await?;
         self.keep(endpoints.iter().map(|it| Hit::endpoint(by, it)).collect());
-        let keys = store.keys_named(project, text, REACH).await?;
-        let now = self.state.clock.now();
-        self.keep(keys.iter().map(|it| Hit::key(by, it, now)).collect());
+        if self.may_see_keys() {
+            self.looked_for.push("API keys by their name");
+            let keys = store.keys_named(project, text, REACH).await?;
+            let now = self.state.clock.now();
+            self.keep(keys.iter().map(|it| Hit::key(by, it, now)).collect());
+        }
         if self.caller == Caller::Operator {
             self.looked_for.push("projects by their name");
             let projects = store.projects_named_like(text, REACH).await?;

@@ -39,6 +39,7 @@ use super::problem::Problem;
         (name = "deliveries", description = "Webhooks on their way, with every attempt."),
         (name = "dead letters", description = "What was given up, until it is redriven or discarded."),
         (name = "jobs", description = "Long work, and how far it has come."),
+        (name = "event types", description = "What happens in the project, and schemas that events keep to."),
         (name = "find", description = "What an id, a name or a URL is, and where."),
         (name = "administration", description = "Projects and API keys."),
         (name = "operation", description = "Whether the gateway is well, and how much it has of what."),

@@ -5,6 +5,7 @@ mod claiming;
 mod counters;
 mod dead_letters;
 mod retention;
+mod types;
 mod world;
 
 use self::world::World;
@@ -74,4 +75,8 @@ conformance! {
         what_says_that_a_listener_is_deleted_stays,
         a_deleted_endpoint_goes_when_nobody_names_it,
         free_space_is_given_back_beyond_a_reserve;
+    types:
+        types_are_counted_with_the_events_that_are_accepted,
+        types_beyond_the_limit_are_counted_together,
+        a_schema_makes_stale_what_was_planned_without_it;
 }

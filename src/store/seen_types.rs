@@ -1,0 +1,177 @@
+//! Seen types: which types of events a project has had, counted in the transaction that accepts
+//! the events, one row for each type of a group.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use serde::Serialize;
+
+use super::{
+    Connection, StoreResult,
+    columns::{Columns as _, to_json},
+    rows::Insert,
+    unit::{MetEvent, Unit},
+};
+use crate::domain::{
+    event::EventState,
+    event_type::{KnownViolation, MAX_SEEN},
+    ids::{EventId, ProjectId},
+    time::Timestamp,
+};
+
+/// Whose rows are written. There is one writer, so one will do; many nodes would each have one.
+pub(super) const SHARD: i64 = 0;
+
+/// What a group has of one type of one project.
+#[derive(Debug, Serialize)]
+struct Tally<'a> {
+    project: ProjectId,
+    #[serde(rename = "type")]
+    event_type: &'a str,
+    count: u64,
+    last_event: EventId,
+    violations: u64,
+    /// The last violation, as it is stored.
+    violation: Option<String>,
+}
+
+/// Counts the events of `units` by their types. Events that test an endpoint are nobody's.
+pub(super) async fn count(
+    connection: &mut Connection,
+    units: &[&Unit],
+    now: Timestamp,
+) -> StoreResult<()> {
+    let tallies = tallies(units)?;
+    if tallies.is_empty() {
+        return Ok(());
+    }
+    let known = add_to_known(connection, &tallies, now).await?;
+    let is_new =
+        |tally: &&Tally<'_>| !known.contains(&(tally.project, tally.event_type.to_owned()));
+    let new: Vec<_> = tallies.iter().filter(is_new).collect();
+    match new.is_empty() {
+        true => Ok(()),
+        false => begin(connection, new, now).await,
+    }
+}
+
+fn tallies<'a>(units: &[&'a Unit]) -> StoreResult<Vec<Tally<'a>>> {
+    let mut tallies = BTreeMap::new();
+    for unit in units {
+        let broken: HashMap<_, _> = unit.violations.iter().map(|it| (it.event, it)).collect();
+        let counted = unit.events.iter().map(|MetEvent { event, .. }| event);
+        for event in counted.filter(|event| event.state != EventState::Test) {
+            let event_type = event.attributes.event_type.as_str();
+            let tally = tallies.entry((event.project, event_type)).or_insert(Tally {
+                project: event.project,
+                event_type,
+                count: 0,
+                last_event: event.id,
+                violations: 0,
+                violation: None,
+            });
+            tally.count += 1;
+            tally.last_event = tally.last_event.max(event.id);
+            if let Some(violation) = broken.get(&event.id) {
+                tally.violations += 1;
+                tally.violation = Some(to_json::<KnownViolation>(violation)?);
+            }
+        }
+    }
+    Ok(tallies.into_values().collect())
+}
+
+/// Adds to the rows that are there, and gives which these are.
+async fn add_to_known(
+    connection: &mut Connection,
+    tallies: &[Tally<'_>],
+    now: Timestamp,
+) -> StoreResult<HashSet<(ProjectId, String)>> {
+    let rows = sqlx::query(
+        "UPDATE seen_types
+         SET count = count + (w.value ->> 'count'),
+             last_at = max(last_at, $2),
+             last_event = max(last_event, w.value ->> 'last_event'),
+             violations = violations + (w.value ->> 'violations'),
+             violation_json = coalesce(w.value ->> 'violation', violation_json)
+         FROM json_each($1) AS w
+         WHERE seen_types.project_id = w.value ->> 'project'
+           AND seen_types.type = w.value ->> 'type' AND seen_types.shard = $3
+         RETURNING project_id, type",
+    )
+    .bind(to_json(&tallies)?)
+    .bind(now.as_millis())
+    .bind(SHARD)
+    .fetch_all(connection)
+    .await?;
+    let known = rows.iter();
+    known
+        .map(|row| Ok((row.parsed("project_id")?, row.text("type")?)))
+        .collect()
+}
+
+/// Begins rows for types that are new, as far as their projects have room; the events of others are
+/// counted together.
+async fn begin(
+    connection: &mut Connection,
+    new: Vec<&Tally<'_>>,
+    now: Timestamp,
+) -> StoreResult<()> {
+    let mut by_project: BTreeMap<ProjectId, Vec<&Tally<'_>>> = BTreeMap::new();
+    for tally in new {
+        by_project.entry(tally.project).or_default().push(tally);
+    }
+    for (project, mut tallies) in by_project {
+        let room = MAX_SEEN.saturating_sub(seen(connection, project).await?);
+        let beyond = tallies.split_off(tallies.len().min(room as usize));
+        insert(connection, &tallies, now).await?;
+        let uncatalogued = beyond.iter().map(|tally| tally.count).sum::<u64>();
+        sqlx::query(
+            "INSERT INTO seen_totals (project_id, types, uncatalogued) VALUES ($1, $2, $3)
+             ON CONFLICT DO UPDATE SET types = types + excluded.types,
+                                       uncatalogued = uncatalogued + excluded.uncatalogued",
+        )
+        .bind(project.to_string())
+        .bind(i64::try_from(tallies.len()).unwrap_or(i64::MAX))
+        .bind(i64::try_from(uncatalogued).unwrap_or(i64::MAX))
+        .execute(&mut *connection)
+        .await?;
+    }
+    Ok(())
+}
+
+/// How many types of `project` are catalogued.
+async fn seen(connection: &mut Connection, project: ProjectId) -> StoreResult<u32> {
+    let row = sqlx::query("SELECT types FROM seen_totals WHERE project_id = $1")
+        .bind(project.to_string())
+        .fetch_optional(connection)
+        .await?;
+    row.map_or(Ok(0), |row| row.number("types"))
+}
+
+async fn insert(
+    connection: &mut Connection,
+    tallies: &[&Tally<'_>],
+    now: Timestamp,
+) -> StoreResult<()> {
+    let insert = Insert {
+        into: "seen_types (project_id, type, shard, count, first_at, last_at, last_event, violations, \
+               violation_json)",
+        columns: 9,
+        tail: "",
+    };
+    insert
+        .run(connection, tallies, |values, tally| {
+            values
+                .bind(tally.project.to_string())
+                .bind(tally.event_type.to_owned())
+                .bind(SHARD)
+                .bind(i64::try_from(tally.count).unwrap_or(i64::MAX))
+                .bind(now.as_millis())
+                .bind(now.as_millis())
+                .bind(tally.last_event.to_string())
+                .bind(i64::try_from(tally.violations).unwrap_or(i64::MAX))
+                .bind(tally.violation.clone())
+        })
+        .await?;
+    Ok(())
+}
