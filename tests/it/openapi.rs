@@ -1,6 +1,8 @@
 //! The OpenAPI document: what it says is looked at before it changes, and what it names is walked
 //! through by strangers.
 
+mod examples;
+
 use std::{fs, path::Path};
 
 use http::Method;

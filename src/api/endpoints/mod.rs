@@ -84,7 +84,10 @@ impl EndpointWish {
 ///
 /// The answer holds the secret with which its webhooks are signed.
 #[utoipa::path(post, path = "/v1/endpoints", tag = "endpoints",
-    request_body = EndpointDocument,
+    request_body(content = EndpointDocument, example = json!({
+        "url": "https://hooks.acme.example/riposte",
+        "name": "Acme's server",
+        "retry": {"schedule": ["0s", "5s", "5m", "30m", "2h"]}})),
     responses(
         (status = 201, description = "The endpoint.", body = CreatedEndpoint,
          headers(("location" = String, description = "Its path"))),
@@ -163,7 +166,10 @@ async fn get(
 /// letter when it is disabled.
 #[utoipa::path(patch, path = "/v1/endpoints/{id}", tag = "endpoints",
     params(("id" = String, Path, description = "The endpoint: `end_…`")),
-    request_body = EndpointDocument,
+    request_body(content = EndpointDocument, examples(
+        ("paused" = (value = json!({"state": "paused"}))),
+        ("another URL" = (value = json!({"url": "https://hooks.acme.example/v2/riposte"}))),
+        ("the timeout by default" = (value = json!({"timeout": null}))))),
     responses(
         (status = 200, description = "The endpoint as it is now.", body = ChangedEndpoint),
         NotFound, InvalidOrUrlRefused))]

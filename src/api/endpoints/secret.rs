@@ -71,7 +71,8 @@ struct Rotation {
 /// change over when they like. At most 10 secrets sign at a time.
 #[utoipa::path(post, path = "/v1/endpoints/{id}/rotate-secret", tag = "endpoints",
     params(("id" = String, Path, description = "The endpoint: `end_…`")),
-    request_body = Option<Rotation>,
+    request_body(content = Option<Rotation>, description = "How long the old one signs along; nothing is needed",
+        example = json!({"grace": "1h"})),
     responses(
         (status = 200, description = "The new secret, and when the old ones end.", body = SecretsView),
         NotFound, WrongState, Invalid))]

@@ -101,7 +101,10 @@ pub struct TestView {
 #[utoipa::path(post, path = "/v1/endpoints/{id}/test", tag = "endpoints",
     params(("id" = String, Path, description = "The endpoint: `end_…`",
             example = "end_01h455vb4pex5vsknk084sn02q"), TestParameters),
-    request_body(content = Option<EndpointTest>, description = "How to test it; nothing is needed"),
+    request_body(content = Option<EndpointTest>, description = "How to test it; nothing is needed", examples(
+        ("an event of one's own" = (value = json!({"event": {"type": "site.deployed", "data": {"site": 7}}}))),
+        ("one that is there" = (value = json!({"event": "evt_01h455vb4pex5vsknk084sn02q"}))),
+        ("another URL" = (value = json!({"url": "https://hooks.acme.example/staging"}))))),
     responses(
         (status = 200, description = "The test has ended.", body = TestView),
         (status = 202, description = "The test is on its way.", body = TestView),

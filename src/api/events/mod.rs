@@ -2,6 +2,7 @@
 
 pub(super) mod given;
 mod send;
+mod sent;
 mod trace;
 pub(super) mod verdicts;
 mod view;

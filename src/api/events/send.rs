@@ -8,6 +8,7 @@ use axum::{
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::sent::{CloudEvent, PlainEvents};
 use crate::{
     api::{
         auth::InProject,
@@ -65,9 +66,18 @@ pub enum SendStatus {
 /// is malformed or too large stores nothing.
 #[utoipa::path(post, path = "/v1/events", tag = "events",
     request_body(content(
-        (serde_json::Value = "application/json"),
-        (serde_json::Value = "application/cloudevents+json"),
-        (serde_json::Value = "application/cloudevents-batch+json")),
+        (PlainEvents = "application/json", examples(
+            ("an event" = (value = json!({"type": "site.deploy.succeeded", "subject": "site/7",
+                "data": {"environment": "production", "version": 3}}))),
+            ("several" = (value = json!([
+                {"type": "site.deploy.succeeded", "id": "deploy-4711", "subject": "site/7"},
+                {"type": "domain.records.updated", "extensions": {"team": "web"}}]))))),
+        (CloudEvent = "application/cloudevents+json", example = json!({
+            "specversion": "1.0", "id": "deploy-4712", "source": "/services/sites",
+            "type": "site.deploy.failed", "data": {"environment": "production"}})),
+        (Vec<CloudEvent> = "application/cloudevents-batch+json", example = json!([{
+            "specversion": "1.0", "id": "deploy-4713", "source": "/services/sites",
+            "type": "site.deploy.failed", "data": {"environment": "staging"}}]))),
         description = "An event, or several"),
     responses(
         (status = 202, description = "The events are durable.", body = SendResults),

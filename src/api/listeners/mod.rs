@@ -50,7 +50,16 @@ pub fn routes() -> OpenApiRouter<ApiState> {
 /// It counts for every event that is accepted after the answer. A reaction may hold the URL of a
 /// webhook: the endpoint is found or made, and the answer names it, with its secret if it is new.
 #[utoipa::path(post, path = "/v1/listeners", tag = "listeners",
-    request_body = ListenerDocument,
+    request_body(content = ListenerDocument, examples(
+        ("a webhook, registered in one request" = (value = json!({
+            "name": "Tell ops when production fails",
+            "on": ["site.deploy.failed"],
+            "when": {"data": {"environment": ["production"]}},
+            "reactions": [{"webhook": {"url": "https://hooks.acme.example/riposte"}}]}))),
+        ("an event that gives rise to another" = (value = json!({
+            "name": "Measure usage",
+            "on": ["site.deploy.succeeded"],
+            "reactions": [{"emit": {"type": "usage.measured", "subject": "{{ event.subject }}"}}]}))))),
     responses(
         (status = 201, description = "The listener.", body = PlacedListener,
          headers(("location" = String, description = "Its path"))),
@@ -133,7 +142,10 @@ async fn get(
 /// accepted after the answer.
 #[utoipa::path(patch, path = "/v1/listeners/{id}", tag = "listeners",
     params(("id" = String, Path, description = "The listener: `lis_…`")),
-    request_body = ListenerDocument,
+    request_body(content = ListenerDocument, examples(
+        ("other events" = (value = json!({"on": ["site.deploy.failed", "site.deploy.cancelled"]}))),
+        ("not for now" = (value = json!({"state": "disabled"}))),
+        ("every content" = (value = json!({"when": null}))))),
     responses(
         (status = 200, description = "The listener as it is now.", body = PlacedListener),
         NotFound, InvalidOrUrlRefused))]

@@ -4,6 +4,7 @@
 //! rules that hold for all: who may ask, which project is meant, what anything that reads a body
 //! refuses, and what the operation is called.
 
+mod answers;
 mod changes;
 mod common;
 
@@ -16,6 +17,7 @@ use utoipa::{
     },
 };
 
+use self::answers::Answers;
 pub use self::common::in_project;
 use super::problem::Problem;
 
@@ -67,8 +69,10 @@ pub fn complete(paths: OpenApi) -> OpenApi {
         [],
     )]);
     changes::complete(&mut document);
+    let answers = Answers::read();
     for (path, operation) in operations(&mut document) {
         common::complete(path, operation);
+        answers.show(operation);
     }
     document
 }

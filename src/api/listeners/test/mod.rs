@@ -80,7 +80,15 @@ pub struct TestResult {
 /// where its webhooks would go, and the events that it would emit, or why it could not. Nothing is
 /// stored and nothing sent. A document is checked as when a listener is made, its URLs too.
 #[utoipa::path(post, path = "/v1/listeners/test", tag = "listeners",
-    request_body = ListenerTest,
+    request_body(content = ListenerTest, examples(
+        ("a rule that is to be made" = (value = json!({
+            "listener": {"on": ["site.deploy.*"], "when": {"data": {"environment": ["production"]}}},
+            "events": [
+                {"type": "site.deploy.failed", "data": {"environment": "staging"}},
+                {"type": "site.deploy.failed", "data": {"environment": "production"}}]}))),
+        ("what is there" = (value = json!({
+            "listener": "lis_01h455vb4pex5vsknk084sn02q",
+            "events": ["evt_01h455vb4pex5vsknk084sn02q"]}))))),
     responses(
         (status = 200, description = "What it would do.", body = TestResults),
         TestRefused))]
