@@ -1,5 +1,6 @@
 //! What there is when the examples are sent.
 
+use http::Method;
 use serde_json::{Value, json};
 
 use super::cast::Cast;
@@ -99,8 +100,16 @@ impl<'a> Set<'a> {
             "reactions": [{"webhook": {"endpoint": endpoint}}],
         });
         let listener = api.post("/v1/listeners", listener).await.expect(201);
+        let described = json!({
+            "description": "A deployment has failed; the site is as it was.",
+            "schema": {"type": "object", "required": ["version"]},
+            "example": {"environment": "production", "version": 3},
+        });
+        let path = "/v1/event-types/site.deploy.failed";
+        api.json(Method::PUT, path, described).await.expect(200);
         set.is("endpoint", &endpoint);
         set.is("listener", &id_of(&listener));
+        set.is("event_type", "site.deploy.failed");
         set
     }
 
