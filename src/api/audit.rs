@@ -153,11 +153,9 @@ async fn list(
         kind: parameter("kind", asked.kind.as_deref())?,
         action: parameter("action", asked.action.as_deref())?,
         actor: parameter("actor", asked.actor.as_deref())?,
-        before: window.before,
     };
-    let entries = state.store.audit(realm, &filter, window.reach()).await?;
-    let page = Page::of(entries, &window, |entry| entry.id, AuditEntry::of);
-    Ok(Json(page))
+    let entries = state.store.audit(realm, &filter, &window).await?;
+    Ok(Json(Page::of(&window, entries, AuditEntry::of)))
 }
 
 /// The log that is asked for.

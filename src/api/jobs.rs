@@ -29,7 +29,7 @@ use crate::{
         job::{Job, JobFailure, JobKind, JobState, Outcome, Task},
         time::Timestamp,
     },
-    store::{audit::Audited, jobs::JobFilter},
+    store::audit::Audited,
 };
 
 /// The routes of this file.
@@ -153,12 +153,9 @@ async fn list(
     Parameters(asked): Parameters<ListParameters>,
 ) -> ApiResult<Json<Page<JobView>>> {
     let window = asked.window()?;
-    let filter = JobFilter {
-        state: parameter("state", asked.state.as_deref())?,
-        before: window.before,
-    };
-    let jobs = state.store.jobs(project.id, filter, window.reach()).await?;
-    Ok(Json(Page::of(jobs, &window, |job| job.id, JobView::of)))
+    let in_state = parameter("state", asked.state.as_deref())?;
+    let jobs = state.store.jobs(project.id, in_state, &window).await?;
+    Ok(Json(Page::of(&window, jobs, JobView::of)))
 }
 
 /// Get a job.

@@ -149,9 +149,8 @@ async fn list(
     Parameters(asked): Parameters<ListParameters>,
 ) -> ApiResult<Json<Page<KeyView>>> {
     let window = asked.window()?;
-    let keys = state.store.keys(project.id, window.before, window.reach());
-    let keys = keys.await?;
-    Ok(Json(Page::of(keys, &window, |key| key.id, KeyView::of)))
+    let keys = state.store.keys(project.id, &window).await?;
+    Ok(Json(Page::of(&window, keys, KeyView::of)))
 }
 
 /// Revoke an API key of the project: it opens nothing from now on.

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
+    attempt::ErrorKind,
+    event::EventType,
     ids::{DeliveryId, EndpointId, EventId, ListenerId, ProjectId},
     names::named,
     time::Timestamp,
@@ -68,6 +70,19 @@ named! {
     }
 }
 
+/// Every reason that a delivery may have, of whatever state, each once.
+pub const REASONS: [&str; 9] = [
+    DeadReason::AttemptsExhausted.as_str(),
+    DeadReason::DeadlineExceeded.as_str(),
+    DeadReason::Gone.as_str(),
+    DeadReason::EndpointDisabled.as_str(),
+    DeadReason::EmitFailed.as_str(),
+    SkipReason::EndpointDeleted.as_str(),
+    SkipReason::LoopSuppressed.as_str(),
+    CancelReason::Requested.as_str(),
+    CancelReason::Discarded.as_str(),
+];
+
 /// What a delivery is to bring about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Target {
@@ -107,6 +122,8 @@ pub struct Delivery {
     pub project: ProjectId,
     /// The event that it carries.
     pub event: EventId,
+    /// What happened: the type of that event.
+    pub event_type: EventType,
     /// What it was made for; none for a test of the endpoint.
     pub cause: Option<Cause>,
     /// What it is to bring about.
@@ -118,6 +135,10 @@ pub struct Delivery {
     pub reason: Option<String>,
     /// The last error, or what else there is to say.
     pub detail: Option<String>,
+    /// How its last attempt failed; none if it did not, or there was none.
+    pub error_kind: Option<ErrorKind>,
+    /// What its last attempt was answered with; none if it was not.
+    pub status: Option<u16>,
     /// How many attempts were made.
     pub attempts: u32,
     /// When the next attempt is due, where one is.
@@ -134,6 +155,8 @@ pub struct Delivery {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     /// The part of the documentation under `heading`, up to the next one.
@@ -142,6 +165,16 @@ mod tests {
         let (_, rest) = page.split_once(heading).expect(heading);
         rest.split_once("\n## ")
             .map_or(rest, |(section, _)| section)
+    }
+
+    #[test]
+    fn the_reasons_are_those_of_every_state_each_once() {
+        let dead = DeadReason::ALL.iter().map(|one| one.as_str());
+        let skipped = SkipReason::ALL.iter().map(|one| one.as_str());
+        let cancelled = CancelReason::ALL.iter().map(|one| one.as_str());
+        let all: BTreeSet<_> = dead.chain(skipped).chain(cancelled).collect();
+        assert_eq!(BTreeSet::from(REASONS), all);
+        assert_eq!(REASONS.len(), all.len());
     }
 
     #[test]

@@ -178,6 +178,20 @@ mod tests {
     }
 
     #[test]
+    fn a_time_lies_between_the_ids_before_and_after_it() {
+        let ids = Ids::new(Chance::seeded(4));
+        let time = Timestamp::from_millis(1_700_000_000_000);
+        let before: EventId = ids.next(Timestamp::from_millis(1_699_999_999_999));
+        let at: EventId = ids.next(time);
+        let first = first_at(time);
+        assert!(before < first && first < at);
+        assert_eq!(stamp(at), time);
+        assert_eq!(stamp(first), time);
+        let earliest: EventId = first_at(Timestamp::from_millis(-5));
+        assert_eq!(stamp(earliest).as_millis(), 0);
+    }
+
+    #[test]
     fn an_id_of_another_kind_does_not_parse() {
         let id: EventId = Ids::new(Chance::seeded(3)).next(Timestamp::from_millis(5));
         assert!(id.to_string().parse::<EventId>().is_ok());

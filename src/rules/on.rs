@@ -3,8 +3,10 @@
 //! It knows event types as text only, so that an event whose type is not well-formed simply
 //! matches nothing that names more than `>`.
 
+use std::str::FromStr;
+
 use super::refusal::{Refusal, RefusalCode};
-use crate::domain::event::MAX_EVENT_TYPE;
+use crate::domain::event::{EventType, MAX_EVENT_TYPE};
 
 /// The most entries that an `on` list may have.
 pub const MAX_SUBJECTS: usize = 256;
@@ -64,6 +66,16 @@ impl Subject {
         &self.0
     }
 
+    /// Whether it stands for itself alone: it has no wildcard.
+    pub fn is_literal(&self) -> bool {
+        !self.0.contains(['*', '>'])
+    }
+
+    /// What every type that it stands for begins with: all before the first wildcard.
+    pub fn literal_beginning(&self) -> &str {
+        self.0.split(['*', '>']).next().unwrap_or_default()
+    }
+
     /// Whether an event of this type is waited for: in time linear in the type's length.
     pub fn matches(&self, event_type: &str) -> bool {
         let mut tokens = event_type.split('.');
@@ -79,7 +91,11 @@ impl Subject {
         tokens.next().is_none()
     }
 
-    fn parse(text: &str) -> Result<Self, String> {
+    /// Parses one subject.
+    ///
+    /// # Errors
+    /// What is wrong with it, and what would be right.
+    pub fn parse(text: &str) -> Result<Self, String> {
         if text.len() > MAX_EVENT_TYPE {
             return Err(format!(
                 "an event type has at most {MAX_EVENT_TYPE} characters"
@@ -90,6 +106,20 @@ impl Subject {
             check_token(token, index == last)?;
         }
         Ok(Self(text.to_owned()))
+    }
+}
+
+impl FromStr for Subject {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::parse(text)
+    }
+}
+
+impl From<&EventType> for Subject {
+    fn from(event_type: &EventType) -> Self {
+        Self(event_type.as_str().to_owned())
     }
 }
 
@@ -142,6 +172,21 @@ mod tests {
         ] {
             let on = on(&[subject]).expect(subject);
             assert_eq!(on.matches(event_type), matches, "{subject} on {event_type}");
+        }
+    }
+
+    #[test]
+    fn what_every_type_begins_with_stands_before_the_first_wildcard() {
+        for (subject, beginning) in [
+            ("site.deploy", "site.deploy"),
+            ("site.*.failed", "site."),
+            ("site.>", "site."),
+            ("*.deploy", ""),
+            (">", ""),
+        ] {
+            let parsed = Subject::parse(subject).expect(subject);
+            assert_eq!(parsed.literal_beginning(), beginning, "{subject}");
+            assert_eq!(parsed.is_literal(), subject == beginning, "{subject}");
         }
     }
 

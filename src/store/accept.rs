@@ -286,9 +286,9 @@ async fn insert_deliveries(
     now: Timestamp,
 ) -> StoreResult<()> {
     let insert = Insert {
-        into: "deliveries (id, project_id, event_id, listener_id, listener_revision, reaction, \
-               endpoint_id, state, reason, detail, created_at, since, updated_at)",
-        columns: 13,
+        into: "deliveries (id, project_id, event_id, event_type, listener_id, listener_revision, \
+               reaction, endpoint_id, state, reason, detail, created_at, since, updated_at)",
+        columns: 14,
         tail: "",
     };
     insert
@@ -303,6 +303,7 @@ async fn insert_deliveries(
                 .bind(delivery.id.to_string())
                 .bind(delivery.project.to_string())
                 .bind(delivery.event.id.to_string())
+                .bind(delivery.event.attributes.event_type.as_str())
                 .bind(cause.map(|cause| cause.listener.to_string()))
                 .bind(cause.map(|cause| cause.revision))
                 .bind(cause.map(|cause| cause.reaction))

@@ -8,10 +8,12 @@ use super::{
     audit::Entry,
     change::{Change, Done},
     columns::{Columns as _, to_json, unreadable},
+    list::{Index, Query, Table},
 };
 use crate::domain::{
     audit::Action,
     ids::{KeyId, ProjectId},
+    list::{Listed, Window},
     scope::Scopes,
     time::Timestamp,
 };
@@ -46,6 +48,20 @@ impl KeyRecord {
     }
 }
 
+/// All keys.
+static KEYS: Table = Table {
+    name: "api_keys",
+    alias: "k",
+    id: "id",
+    owner: "project_id",
+    columns: "k.*",
+    join: "",
+    always: None,
+    all: Index::all("api_keys_by_project"),
+    all_values: &[],
+    indexes: &[],
+};
+
 impl Store {
     /// Keeps a key.
     ///
@@ -77,27 +93,19 @@ impl Store {
         key(&row.ok_or(StoreError::NotFound("key"))?)
     }
 
-    /// Up to `limit` keys of `project`, the newest first, from before `before` on.
+    /// The keys of `project`.
     ///
     /// # Errors
     /// If the store cannot be read.
     pub async fn keys(
         &self,
         project: ProjectId,
-        before: Option<KeyId>,
-        limit: u32,
-    ) -> StoreResult<Vec<KeyRecord>> {
-        let mut connection = self.read().await?;
-        let rows = sqlx::query(
-            "SELECT * FROM api_keys WHERE project_id = $1 AND ($2 IS NULL OR id < $2)
-             ORDER BY id DESC LIMIT $3",
-        )
-        .bind(project.to_string())
-        .bind(before.map(|before| before.to_string()))
-        .bind(limit)
-        .fetch_all(&mut *connection)
-        .await?;
-        rows.iter().map(key).collect()
+        window: &Window<KeyId>,
+    ) -> StoreResult<Listed<KeyRecord, KeyId>> {
+        let mut snapshot = self.snapshot().await?;
+        let read = |row: &SqliteRow| key(row).map(Some);
+        let query = Query::of(&KEYS, project);
+        query.list(&mut snapshot, window, read).await
     }
 
     /// Revokes a key of `project`; one that is revoked stays as it is.

@@ -40,7 +40,7 @@ impl Store {
         let mut connection = self.read().await?;
         let rows = sqlx::query(
             "SELECT * FROM attempts WHERE delivery_id = $1 AND project_id = $2
-             ORDER BY number DESC, id DESC LIMIT $3",
+             ORDER BY id DESC LIMIT $3",
         )
         .bind(delivery.to_string())
         .bind(project.to_string())

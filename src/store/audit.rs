@@ -4,16 +4,18 @@ use std::collections::BTreeSet;
 
 use indexmap::IndexMap;
 use serde_json::value::RawValue;
-use sqlx::{QueryBuilder, Sqlite, sqlite::SqliteRow};
+use sqlx::sqlite::SqliteRow;
 
 use super::{
     Connection, Store, StoreResult,
     change::Change,
     columns::{Columns as _, to_json, unreadable},
+    list::{Index, Query, Table},
 };
 use crate::domain::{
     audit::{Action, Actor, ObjectKind, Realm},
     ids::AuditId,
+    list::{Listed, Window},
     time::Timestamp,
 };
 
@@ -137,7 +139,7 @@ impl Entry {
     }
 }
 
-/// Which entries to list, and from where.
+/// Which entries to list; what is left out says nothing.
 #[derive(Debug, Clone, Default)]
 pub struct AuditFilter {
     /// Only those about this thing.
@@ -148,12 +150,40 @@ pub struct AuditFilter {
     pub action: Option<Action>,
     /// Only those of this actor.
     pub actor: Option<Actor>,
-    /// Only those before this one.
-    pub before: Option<AuditId>,
+}
+
+/// All entries.
+static AUDIT: Table = Table {
+    name: "audit",
+    alias: "a",
+    id: "id",
+    owner: "realm",
+    columns: "a.*",
+    join: "",
+    always: None,
+    all: Index::all("audit_by_realm"),
+    all_values: &[],
+    indexes: &[
+        Index::by("object_id", "audit_by_object"),
+        Index::by("actor", "audit_by_actor"),
+        Index::by("action", "audit_by_action"),
+        Index::by("object_kind", "audit_by_kind"),
+    ],
+};
+
+impl AuditFilter {
+    /// What it asks of the log of `realm`.
+    fn query(&self, realm: Realm) -> Query {
+        Query::of(&AUDIT, realm)
+            .only("object_id", self.object.as_deref())
+            .only("actor", self.actor.map(|actor| actor.to_string()))
+            .only("action", self.action.map(Action::as_str))
+            .only("object_kind", self.kind.map(ObjectKind::as_str))
+    }
 }
 
 impl Store {
-    /// Up to `limit` entries of the log of `realm` that `filter` lets through, the newest first.
+    /// The entries of the log of `realm` that `filter` lets through.
     ///
     /// # Errors
     /// If the store cannot be read.
@@ -161,32 +191,12 @@ impl Store {
         &self,
         realm: Realm,
         filter: &AuditFilter,
-        limit: u32,
-    ) -> StoreResult<Vec<AuditRecord>> {
-        let mut query = QueryBuilder::<Sqlite>::new("SELECT * FROM audit WHERE realm = ");
-        query.push_bind(realm.to_string());
-        let filters = [
-            (" AND object_id = ", filter.object.clone()),
-            (
-                " AND object_kind = ",
-                filter.kind.map(|kind| kind.to_string()),
-            ),
-            (
-                " AND action = ",
-                filter.action.map(|action| action.to_string()),
-            ),
-            (" AND actor = ", filter.actor.map(|actor| actor.to_string())),
-            (" AND id < ", filter.before.map(|before| before.to_string())),
-        ];
-        for (clause, value) in filters {
-            if let Some(value) = value {
-                query.push(clause).push_bind(value);
-            }
-        }
-        query.push(" ORDER BY id DESC LIMIT ").push_bind(limit);
-        let mut connection = self.read().await?;
-        let rows = query.build().fetch_all(&mut *connection).await?;
-        rows.iter().map(record).collect()
+        window: &Window<AuditId>,
+    ) -> StoreResult<Listed<AuditRecord, AuditId>> {
+        let mut snapshot = self.snapshot().await?;
+        let read = |row: &SqliteRow| record(row).map(Some);
+        let query = filter.query(realm);
+        query.list(&mut snapshot, window, read).await
     }
 
     /// Writes an entry as a part of `change`.

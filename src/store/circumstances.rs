@@ -105,7 +105,7 @@ impl Store {
              FROM json_each($1) AS w
              CROSS JOIN attempts AS a
              WHERE a.id = (SELECT id FROM attempts WHERE delivery_id = w.value
-                           ORDER BY number DESC, id DESC LIMIT 1)",
+                           ORDER BY id DESC LIMIT 1)",
         )
         .bind(list(deliveries))
         .fetch_all(&mut *connection)

@@ -6,32 +6,113 @@ use super::{
     Connection, Store, StoreError, StoreResult,
     columns::Columns as _,
     counters::{self, Deltas},
+    list::{Fixed, Index, Query, Table},
     rows::list,
 };
-use crate::domain::{
-    delivery::{Cause, Delivery, DeliveryState, Target},
-    ids::{DeliveryId, EndpointId, EventId, ListenerId, ProjectId},
-    time::Timestamp,
+use crate::{
+    domain::{
+        attempt::ErrorKind,
+        delivery::{Cause, Delivery, DeliveryState, Target},
+        ids::{DeliveryId, EndpointId, EventId, ListenerId, ProjectId},
+        list::{Listed, Window},
+        status::Statuses,
+        time::Timestamp,
+    },
+    rules::Subject,
 };
 
-/// Which deliveries to list, and from where.
+/// Which deliveries to list; what is left out says nothing.
 #[derive(Debug, Clone, Default)]
 pub struct DeliveryFilter {
-    /// Only those in this state.
-    pub state: Option<DeliveryState>,
-    /// Only those to this endpoint.
-    pub endpoint: Option<EndpointId>,
-    /// Only those of this listener.
-    pub listener: Option<ListenerId>,
     /// Only those of this event.
     pub event: Option<EventId>,
-    /// Only those before this one.
-    pub before: Option<DeliveryId>,
+    /// Only those of this listener.
+    pub listener: Option<ListenerId>,
+    /// Only those to this endpoint.
+    pub endpoint: Option<EndpointId>,
+    /// Only those whose last attempt was answered so.
+    pub status: Option<Statuses>,
+    /// Only those whose last attempt failed in this way.
+    pub error_kind: Option<ErrorKind>,
+    /// Only those that stand where they do for this reason.
+    pub reason: Option<String>,
+    /// Only those of events of these types.
+    pub event_type: Option<Subject>,
+    /// Only those in this state.
+    pub state: Option<DeliveryState>,
+    /// Only those that have not changed since this time.
+    pub unchanged_since: Option<Timestamp>,
 }
 
 /// Begins every query for deliveries; what follows is the project's id.
 pub(super) const SELECT: &str = "SELECT d.*, q.due_at FROM deliveries AS d \
                       LEFT JOIN queue AS q ON q.delivery_id = d.id WHERE d.project_id = ";
+
+/// All deliveries.
+static DELIVERIES: Table = Table {
+    name: "deliveries",
+    alias: "d",
+    id: "id",
+    owner: "project_id",
+    columns: "d.*, q.due_at",
+    join: " LEFT JOIN queue AS q ON q.delivery_id = d.id",
+    always: None,
+    all: Index::all("deliveries_by_project"),
+    all_values: &[],
+    indexes: &[
+        Index::by("event_id", "deliveries_by_event").few(),
+        Index::by("listener_id", "deliveries_by_listener"),
+        Index::by("endpoint_id", "deliveries_by_endpoint"),
+        Index::by("status", "deliveries_by_status"),
+        Index::by("error_kind", "deliveries_by_error_kind"),
+        Index::by("reason", "deliveries_by_reason"),
+        Index::by("event_type", "deliveries_by_type"),
+        Index::by("state", "deliveries_by_state"),
+    ],
+};
+
+/// Those that are dead: few beside all.
+static DEAD_LETTERS: Table = Table {
+    always: Some(Fixed {
+        column: "state",
+        is: "= 'dead'",
+    }),
+    all: Index::all("deliveries_by_state"),
+    indexes: &[
+        Index::by("event_id", "deliveries_by_event").few(),
+        Index::by("listener_id", "dead_letters_by_listener"),
+        Index::by("endpoint_id", "dead_letters_by_endpoint"),
+        Index::by("status", "dead_letters_by_status"),
+        Index::by("error_kind", "dead_letters_by_error_kind"),
+        Index::by("reason", "dead_letters_by_reason"),
+        Index::by("event_type", "dead_letters_by_type"),
+    ],
+    ..DELIVERIES
+};
+
+impl DeliveryFilter {
+    /// What it asks of the deliveries of `project`.
+    pub(super) fn query(&self, project: ProjectId) -> Query {
+        let (table, state) = match self.state {
+            Some(DeliveryState::Dead) => (&DEAD_LETTERS, None),
+            state => (&DELIVERIES, state),
+        };
+        Query::of(table, project)
+            .only("event_id", self.event)
+            .only("listener_id", self.listener)
+            .only("endpoint_id", self.endpoint)
+            .only("status", self.status)
+            .only("error_kind", self.error_kind.map(ErrorKind::as_str))
+            .only("reason", self.reason.as_deref())
+            .only("event_type", self.event_type.as_ref())
+            .only("state", state.map(DeliveryState::as_str))
+            .check(
+                "d.updated_at <= ",
+                self.unchanged_since.map(Timestamp::as_millis),
+                "",
+            )
+    }
+}
 
 impl Store {
     /// The delivery called `id`, of `project`.
@@ -43,7 +124,7 @@ impl Store {
         find(&mut connection, project, id).await
     }
 
-    /// Up to `limit` deliveries of `project` that `filter` lets through, the newest first.
+    /// The deliveries of `project` that `filter` lets through.
     ///
     /// # Errors
     /// If the store cannot be read.
@@ -51,35 +132,12 @@ impl Store {
         &self,
         project: ProjectId,
         filter: &DeliveryFilter,
-        limit: u32,
-    ) -> StoreResult<Vec<Delivery>> {
-        let mut query = QueryBuilder::<Sqlite>::new(SELECT);
-        query.push_bind(project.to_string());
-        if let Some(state) = filter.state {
-            query.push(" AND d.state = ").push_bind(state.as_str());
-        }
-        if let Some(endpoint) = filter.endpoint {
-            query
-                .push(" AND d.endpoint_id = ")
-                .push_bind(endpoint.to_string());
-        }
-        if let Some(listener) = filter.listener {
-            query
-                .push(" AND d.listener_id = ")
-                .push_bind(listener.to_string());
-        }
-        if let Some(event) = filter.event {
-            query
-                .push(" AND d.event_id = ")
-                .push_bind(event.to_string());
-        }
-        if let Some(before) = filter.before {
-            query.push(" AND d.id < ").push_bind(before.to_string());
-        }
-        query.push(" ORDER BY d.id DESC LIMIT ").push_bind(limit);
-        let mut connection = self.read().await?;
-        let rows = query.build().fetch_all(&mut *connection).await?;
-        rows.iter().map(delivery).collect()
+        window: &Window<DeliveryId>,
+    ) -> StoreResult<Listed<Delivery, DeliveryId>> {
+        let mut snapshot = self.snapshot().await?;
+        let query = filter.query(project);
+        let read = |row: &SqliteRow| delivery(row).map(Some);
+        query.list(&mut snapshot, window, read).await
     }
 }
 
@@ -132,6 +190,7 @@ pub(super) fn delivery(row: &SqliteRow) -> StoreResult<Delivery> {
         id: row.parsed("id")?,
         project: row.parsed("project_id")?,
         event: row.parsed("event_id")?,
+        event_type: row.parsed("event_type")?,
         cause: cause.transpose()?,
         target: row
             .parsed_opt("endpoint_id")?
@@ -139,6 +198,8 @@ pub(super) fn delivery(row: &SqliteRow) -> StoreResult<Delivery> {
         state: row.parsed("state")?,
         reason: row.text_opt("reason")?,
         detail: row.text_opt("detail")?,
+        error_kind: row.parsed_opt("error_kind")?,
+        status: row.number_opt("status")?,
         attempts: row.number("attempts")?,
         next_attempt_at: row.time_opt("due_at")?,
         cancel_requested: row.number::<i64>("cancel_requested")? == 1,

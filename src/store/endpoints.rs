@@ -1,5 +1,6 @@
 //! Endpoints.
 
+mod list;
 mod row;
 #[cfg(test)]
 mod tests;
@@ -8,6 +9,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+pub use self::list::EndpointFilter;
 use super::{
     Connection, Store, StoreError, StoreResult,
     audit::Entry,
@@ -130,30 +132,6 @@ impl Store {
             .await?;
         let endpoint = self.endpoint_of(&row.ok_or(StoreError::NotFound("endpoint"))?)?;
         Ok((endpoint, self.load_secrets(&mut snapshot, id).await?))
-    }
-
-    /// Up to `limit` endpoints of `project`, the newest first, from before `before` on.
-    ///
-    /// # Errors
-    /// If the store cannot be read.
-    pub async fn endpoints(
-        &self,
-        project: ProjectId,
-        before: Option<EndpointId>,
-        limit: u32,
-    ) -> StoreResult<Vec<Endpoint>> {
-        let mut connection = self.read().await?;
-        let rows = sqlx::query(
-            "SELECT * FROM endpoints
-             WHERE project_id = $1 AND deleted_at IS NULL AND ($2 IS NULL OR id < $2)
-             ORDER BY id DESC LIMIT $3",
-        )
-        .bind(project.to_string())
-        .bind(before.map(|before| before.to_string()))
-        .bind(limit)
-        .fetch_all(&mut *connection)
-        .await?;
-        rows.iter().map(|row| self.endpoint_of(row)).collect()
     }
 
     /// The endpoint of `project` that has the URL of `new`, the first one if there are several,

@@ -7,31 +7,74 @@ use std::{
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use sqlx::{QueryBuilder, Sqlite, sqlite::SqliteRow};
+use sqlx::sqlite::SqliteRow;
 
 use super::{
     Connection, Store, StoreError, StoreResult,
     columns::{Columns as _, unreadable},
+    list::{Index, Query, Table},
     rows::{Insert, list},
     unit::MetEvent,
 };
-use crate::domain::{
-    event::{Attributes, Data, Event, EventState, EventType, ExtensionValue, Loss},
-    ids::{EventId, ProjectId},
-    lineage::Lineage,
+use crate::{
+    domain::{
+        event::{Attributes, Data, Event, EventState, ExtensionValue, Loss},
+        ids::{EventId, ProjectId},
+        lineage::Lineage,
+        list::{Listed, Window},
+    },
+    rules::Subject,
 };
 
-/// Which events to list, and from where.
+/// Which events to list; what is left out says nothing.
 #[derive(Debug, Clone, Default)]
 pub struct EventFilter {
-    /// Only those of this type.
-    pub event_type: Option<EventType>,
-    /// Only those that a producer sent under this id.
-    pub producer_id: Option<String>,
     /// Only those of this chain of causes.
     pub correlation: Option<EventId>,
-    /// Only those before this one.
-    pub before: Option<EventId>,
+    /// Only those that a producer sent under this id.
+    pub producer_id: Option<String>,
+    /// Only those about this.
+    pub subject: Option<String>,
+    /// Only those that became this.
+    pub state: Option<EventState>,
+    /// Only those of these types.
+    pub event_type: Option<Subject>,
+    /// Only those from here.
+    pub source: Option<String>,
+}
+
+/// All events.
+static EVENTS: Table = Table {
+    name: "events",
+    alias: "e",
+    id: "id",
+    owner: "project_id",
+    columns: "e.*",
+    join: "",
+    always: None,
+    all: Index::all("events_by_project"),
+    all_values: &[],
+    indexes: &[
+        Index::by("correlation_id", "events_by_correlation").few(),
+        Index::by("producer_id", "events_by_producer_id"),
+        Index::by("subject", "events_by_subject"),
+        Index::by("state", "events_by_state").except("accepted"),
+        Index::by("type", "events_by_type"),
+        Index::by("source", "events_by_source"),
+    ],
+};
+
+impl EventFilter {
+    /// What it asks of the events of `project`.
+    pub(super) fn query(&self, project: ProjectId) -> Query {
+        Query::of(&EVENTS, project)
+            .only("correlation_id", self.correlation)
+            .only("producer_id", self.producer_id.as_deref())
+            .only("subject", self.subject.as_deref())
+            .only("state", self.state.map(EventState::as_str))
+            .only("type", self.event_type.as_ref())
+            .only("source", self.source.as_deref())
+    }
 }
 
 /// An event as it is listed: all but its data.
@@ -73,7 +116,7 @@ impl Store {
         record(&row.ok_or(StoreError::NotFound("event"))?)
     }
 
-    /// Up to `limit` events of `project` that `filter` lets through, the newest first.
+    /// The events of `project` that `filter` lets through.
     ///
     /// # Errors
     /// If the store cannot be read.
@@ -81,28 +124,12 @@ impl Store {
         &self,
         project: ProjectId,
         filter: &EventFilter,
-        limit: u32,
-    ) -> StoreResult<Vec<EventRecord>> {
-        let mut query = QueryBuilder::<Sqlite>::new("SELECT * FROM events WHERE project_id = ");
-        query.push_bind(project.to_string());
-        if let Some(event_type) = &filter.event_type {
-            query.push(" AND type = ").push_bind(event_type.to_string());
-        }
-        if let Some(producer_id) = &filter.producer_id {
-            query.push(" AND producer_id = ").push_bind(producer_id);
-        }
-        if let Some(correlation) = filter.correlation {
-            query
-                .push(" AND correlation_id = ")
-                .push_bind(correlation.to_string());
-        }
-        if let Some(before) = filter.before {
-            query.push(" AND id < ").push_bind(before.to_string());
-        }
-        query.push(" ORDER BY id DESC LIMIT ").push_bind(limit);
-        let mut connection = self.read().await?;
-        let rows = query.build().fetch_all(&mut *connection).await?;
-        rows.iter().map(record).collect()
+        window: &Window<EventId>,
+    ) -> StoreResult<Listed<EventRecord, EventId>> {
+        let mut snapshot = self.snapshot().await?;
+        let query = filter.query(project);
+        let read = |row: &SqliteRow| record(row).map(Some);
+        query.list(&mut snapshot, window, read).await
     }
 }
 
@@ -155,27 +182,6 @@ pub(super) async fn insert(connection: &mut Connection, events: &[&MetEvent]) ->
         })
         .await?;
     Ok(())
-}
-
-impl Store {
-    /// The types of the events called `ids`, whosever they are, by name; what is not there is
-    /// left out. Whoever shows them has a delivery that carries the event.
-    ///
-    /// # Errors
-    /// If the store cannot be read.
-    pub async fn event_types(&self, ids: &[EventId]) -> StoreResult<HashMap<EventId, String>> {
-        let mut connection = self.read().await?;
-        let rows = sqlx::query(
-            "SELECT id, type FROM events WHERE id IN (SELECT value FROM json_each($1))",
-        )
-        .bind(list(ids))
-        .fetch_all(&mut *connection)
-        .await?;
-        let types = rows.iter();
-        types
-            .map(|row| Ok((row.parsed("id")?, row.text("type")?)))
-            .collect()
-    }
 }
 
 /// Why nothing is left to send of the event called `id`; none if it is there.

@@ -2,29 +2,36 @@
 //! that does the step's work, so that nothing is done twice or left out, whatever ends meanwhile.
 
 use serde::Serialize;
-use sqlx::{QueryBuilder, Sqlite, sqlite::SqliteRow};
+use sqlx::sqlite::SqliteRow;
 
 use super::{
     Connection, Store, StoreError, StoreResult,
     audit::Entry,
     change::{Change, Done},
     columns::{Columns as _, to_json},
+    list::{Index, Query, Table},
 };
 use crate::domain::{
     audit::Action,
     ids::{JobId, ProjectId},
     job::{Job, JobState, Outcome, Tally},
+    list::{Listed, Window},
     time::Timestamp,
 };
 
-/// Which jobs to list, and from where.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct JobFilter {
-    /// Only those in this state.
-    pub state: Option<JobState>,
-    /// Only those before this one.
-    pub before: Option<JobId>,
-}
+/// All jobs: so few that filters look at all of them.
+static JOBS: Table = Table {
+    name: "jobs",
+    alias: "j",
+    id: "id",
+    owner: "project_id",
+    columns: "j.*",
+    join: "",
+    always: None,
+    all: Index::all("jobs_by_project"),
+    all_values: &[],
+    indexes: &[],
+};
 
 /// A step of a job, as it is written together with what it does.
 #[derive(Debug, Clone)]
@@ -67,28 +74,20 @@ impl Store {
         find(&mut connection, project, id).await
     }
 
-    /// Up to `limit` jobs of `project` that `filter` lets through, the newest first.
+    /// The jobs of `project`, those in `state` alone if one is given.
     ///
     /// # Errors
     /// If the store cannot be read.
     pub async fn jobs(
         &self,
         project: ProjectId,
-        filter: JobFilter,
-        limit: u32,
-    ) -> StoreResult<Vec<Job>> {
-        let mut query = QueryBuilder::<Sqlite>::new("SELECT * FROM jobs WHERE project_id = ");
-        query.push_bind(project.to_string());
-        if let Some(state) = filter.state {
-            query.push(" AND state = ").push_bind(state.as_str());
-        }
-        if let Some(before) = filter.before {
-            query.push(" AND id < ").push_bind(before.to_string());
-        }
-        query.push(" ORDER BY id DESC LIMIT ").push_bind(limit);
-        let mut connection = self.read().await?;
-        let rows = query.build().fetch_all(&mut *connection).await?;
-        rows.iter().map(job).collect()
+        state: Option<JobState>,
+        window: &Window<JobId>,
+    ) -> StoreResult<Listed<Job, JobId>> {
+        let mut snapshot = self.snapshot().await?;
+        let query = Query::of(&JOBS, project).only("state", state.map(JobState::as_str));
+        let read = |row: &SqliteRow| job(row).map(Some);
+        query.list(&mut snapshot, window, read).await
     }
 
     /// Up to `limit` jobs that have not ended, whosever they are, the oldest first.

@@ -2,9 +2,12 @@
 //!
 //! What the engine reads of them stands in [`rules`](super::rules).
 
+mod list;
+
 use serde::Serialize;
 use sqlx::sqlite::SqliteRow;
 
+pub use self::list::ListenerFilter;
 use super::{
     Connection, Store, StoreError, StoreResult,
     audit::Entry,
@@ -179,31 +182,6 @@ impl Store {
     pub async fn listener(&self, project: ProjectId, id: ListenerId) -> StoreResult<Listener> {
         let mut connection = self.read().await?;
         current(&mut connection, project, id).await
-    }
-
-    /// Up to `limit` listeners of `project`, the newest first, from before `before` on.
-    ///
-    /// # Errors
-    /// If the store cannot be read.
-    pub async fn listeners(
-        &self,
-        project: ProjectId,
-        before: Option<ListenerId>,
-        limit: u32,
-    ) -> StoreResult<Vec<Listener>> {
-        let mut connection = self.read().await?;
-        let rows = sqlx::query(
-            "SELECT * FROM listener_revisions
-             WHERE project_id = $1 AND until_version IS NULL AND state <> 'deleted'
-               AND ($2 IS NULL OR listener_id < $2)
-             ORDER BY listener_id DESC LIMIT $3",
-        )
-        .bind(project.to_string())
-        .bind(before.map(|before| before.to_string()))
-        .bind(limit)
-        .fetch_all(&mut *connection)
-        .await?;
-        rows.iter().map(listener).collect()
     }
 
     async fn resolve(

@@ -24,6 +24,7 @@ pub mod fanouts;
 pub mod find;
 pub mod idempotency;
 pub mod jobs;
+pub mod list;
 pub mod listeners;
 pub mod projects;
 pub mod queue;

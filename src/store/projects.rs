@@ -8,11 +8,32 @@ use super::{
     audit::Entry,
     change::{Change, Done},
     columns::{Columns as _, to_json},
+    list::{Index, Query, Scope, Table},
 };
 use crate::domain::{
     audit::Action,
     ids::ProjectId,
+    list::{Listed, Window},
     project::{Openings, Project, ProjectName},
+};
+
+/// All projects.
+static PROJECTS: Table = Table {
+    name: "projects",
+    alias: "p",
+    id: "id",
+    owner: "id",
+    columns: "p.*",
+    join: "",
+    always: None,
+    all: Index {
+        name: None,
+        column: None,
+        scope: Scope::Nobody,
+        except: None,
+    },
+    all_values: &[],
+    indexes: &[],
 };
 
 impl Store {
@@ -83,24 +104,18 @@ impl Store {
         project(&row.ok_or(StoreError::NotFound("project"))?)
     }
 
-    /// Up to `limit` projects, the newest first, from before `before` on.
+    /// The projects.
     ///
     /// # Errors
     /// If the store cannot be read.
     pub async fn projects(
         &self,
-        before: Option<ProjectId>,
-        limit: u32,
-    ) -> StoreResult<Vec<Project>> {
-        let mut connection = self.read().await?;
-        let rows = sqlx::query(
-            "SELECT * FROM projects WHERE ($1 IS NULL OR id < $1) ORDER BY id DESC LIMIT $2",
-        )
-        .bind(before.map(|before| before.to_string()))
-        .bind(limit)
-        .fetch_all(&mut *connection)
-        .await?;
-        rows.iter().map(project).collect()
+        window: &Window<ProjectId>,
+    ) -> StoreResult<Listed<Project, ProjectId>> {
+        let mut snapshot = self.snapshot().await?;
+        let read = |row: &SqliteRow| project(row).map(Some);
+        let query = Query::of_all(&PROJECTS);
+        query.list(&mut snapshot, window, read).await
     }
 
     /// The projects for which an operator has opened something.

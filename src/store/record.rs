@@ -12,7 +12,7 @@ use super::{
     rows::{Insert, list},
 };
 use crate::domain::{
-    attempt::Attempt,
+    attempt::{Attempt, ErrorKind},
     audit::{Action, Actor},
     delivery::{CancelReason, DeadReason, DeliveryState},
     endpoint::{EndpointState, StateReason},
@@ -168,6 +168,8 @@ struct Change {
     state: DeliveryState,
     reason: Option<&'static str>,
     detail: Option<String>,
+    error_kind: Option<ErrorKind>,
+    status: Option<u16>,
     attempts: u32,
     due: Option<i64>,
     #[serde(skip)]
@@ -187,14 +189,15 @@ fn change(outcome: &Outcome, held: &HashMap<DeliveryId, bool>) -> Option<Change>
         Verdict::Retry(due) => (DeliveryState::Pending, None, Some(due.as_millis())),
         Verdict::Dead(reason) => (DeliveryState::Dead, Some(DeadReason::as_str(reason)), None),
     };
+    let failure = attempt.exchange.failure();
+    let response = attempt.exchange.result.as_ref().ok();
     Some(Change {
         id: attempt.delivery,
         state,
         reason,
-        detail: attempt
-            .exchange
-            .failure()
-            .map(|failure| failure.to_string()),
+        error_kind: failure.as_ref().map(|failure| failure.kind),
+        status: response.map(|response| response.status),
+        detail: failure.map(|failure| failure.to_string()),
         attempts: attempt.number,
         due,
         project: attempt.project,
@@ -217,6 +220,7 @@ async fn write_deliveries(
     sqlx::query(
         "UPDATE deliveries
          SET state = w.value ->> 'state', reason = w.value ->> 'reason', detail = w.value ->> 'detail',
+             error_kind = w.value ->> 'error_kind', status = w.value ->> 'status',
              attempts = w.value ->> 'attempts', cancel_requested = 0, updated_at = $2
          FROM json_each($1) AS w WHERE deliveries.id = w.value ->> 'id'",
     )

@@ -16,6 +16,7 @@ mod guard;
 mod health;
 mod jobs;
 mod listeners;
+mod lists;
 mod malformed;
 mod openapi;
 mod overload;

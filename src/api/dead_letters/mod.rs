@@ -32,7 +32,7 @@ use super::{
 use crate::{
     domain::{
         dead_letter::Selection,
-        delivery::DeliveryState,
+        delivery::{DeadReason, DeliveryState},
         ids::ProjectId,
         job::{Job, Task},
     },
@@ -56,6 +56,19 @@ list_parameters! {
         /// Only those of this listener.
         #[param(example = "lis_01h455vb4pex5vsknk084sn02q")]
         listener: Option<String>,
+        /// Only those of events of this type; `*` and `>` stand for tokens, as in a listener's `on`.
+        #[serde(rename = "type")]
+        #[param(example = "site.deploy.*")]
+        event_type: Option<String>,
+        /// Only those that were given up for this reason.
+        #[param(example = "attempts_exhausted")]
+        reason: Option<String>,
+        /// Only those whose last attempt failed in this way.
+        #[param(example = "connect_refused")]
+        error_kind: Option<String>,
+        /// Only those whose last attempt was answered with this status, or one of this class.
+        #[param(example = "5xx")]
+        status: Option<String>,
     }
 }
 
@@ -72,12 +85,16 @@ async fn list(
     Parameters(asked): Parameters<ListParameters>,
 ) -> ApiResult<Json<Page<DeliverySummary>>> {
     let window = asked.window()?;
+    let reason: Option<DeadReason> = parameter("reason", asked.reason.as_deref())?;
     let filter = DeliveryFilter {
         state: Some(DeliveryState::Dead),
-        endpoint: parameter("endpoint", asked.endpoint.as_deref())?,
         listener: parameter("listener", asked.listener.as_deref())?,
-        event: None,
-        before: window.before,
+        endpoint: parameter("endpoint", asked.endpoint.as_deref())?,
+        status: parameter("status", asked.status.as_deref())?,
+        error_kind: parameter("error_kind", asked.error_kind.as_deref())?,
+        reason: reason.map(|reason| reason.as_str().to_owned()),
+        event_type: parameter("type", asked.event_type.as_deref())?,
+        ..DeliveryFilter::default()
     };
     let page = deliveries::page(&state, project.id, &filter, &window);
     Ok(Json(page.await?))

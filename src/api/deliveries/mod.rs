@@ -9,8 +9,6 @@ mod summary;
 mod timeline;
 mod view;
 
-use std::collections::HashMap;
-
 use axum::{Json, extract::State};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -24,16 +22,17 @@ use super::{
     access::{Scope, needs},
     auth::InProject,
     extract::{Id, Parameters},
-    page::{Page, Window, list_parameters, parameter},
-    problem::ApiResult,
+    page::{Page, list_parameters, parameter},
+    problem::{ApiResult, Code, Problem},
     refusals::{BadParameter, NotFound},
     state::ApiState,
 };
 use crate::{
     domain::{
-        delivery::Delivery,
+        delivery::{Delivery, REASONS},
         event::Event,
-        ids::{DeliveryId, EventId, ProjectId},
+        ids::{DeliveryId, ProjectId},
+        list::Window,
     },
     store::{StoreError, StoreResult, deliveries::DeliveryFilter},
 };
@@ -63,6 +62,19 @@ list_parameters! {
         /// Only those of this event: its name in Riposte.
         #[param(example = "evt_01h455vb4pex5vsknk084sn02q")]
         event: Option<String>,
+        /// Only those of events of this type; `*` and `>` stand for tokens, as in a listener's `on`.
+        #[serde(rename = "type")]
+        #[param(example = "site.deploy.*")]
+        event_type: Option<String>,
+        /// Only those that stand where they do for this reason.
+        #[param(example = "attempts_exhausted")]
+        reason: Option<String>,
+        /// Only those whose last attempt failed in this way.
+        #[param(example = "connect_refused")]
+        error_kind: Option<String>,
+        /// Only those whose last attempt was answered with this status, or one of this class.
+        #[param(example = "5xx")]
+        status: Option<String>,
     }
 }
 
@@ -80,11 +92,15 @@ async fn list(
 ) -> ApiResult<Json<Page<DeliverySummary>>> {
     let window = asked.window()?;
     let filter = DeliveryFilter {
-        state: parameter("state", asked.state.as_deref())?,
-        endpoint: parameter("endpoint", asked.endpoint.as_deref())?,
-        listener: parameter("listener", asked.listener.as_deref())?,
         event: parameter("event", asked.event.as_deref())?,
-        before: window.before,
+        listener: parameter("listener", asked.listener.as_deref())?,
+        endpoint: parameter("endpoint", asked.endpoint.as_deref())?,
+        status: parameter("status", asked.status.as_deref())?,
+        error_kind: parameter("error_kind", asked.error_kind.as_deref())?,
+        reason: reason(asked.reason)?,
+        event_type: parameter("type", asked.event_type.as_deref())?,
+        state: parameter("state", asked.state.as_deref())?,
+        unchanged_since: None,
     };
     Ok(Json(page(&state, project.id, &filter, &window).await?))
 }
@@ -99,25 +115,22 @@ pub(super) async fn page(
     filter: &DeliveryFilter,
     window: &Window<DeliveryId>,
 ) -> ApiResult<Page<DeliverySummary>> {
-    let deliveries = state.store.deliveries(project, filter, window.reach());
-    let deliveries = deliveries.await?;
-    let types = event_types(state, &deliveries).await?;
-    let circumstances = Circumstances::of(state, &deliveries).await?;
-    let view = |delivery: Delivery| {
-        let event_type = types.get(&delivery.event).cloned();
-        DeliverySummary::of(&delivery, event_type, &circumstances.around(&delivery))
-    };
-    Ok(Page::of(deliveries, window, |delivery| delivery.id, view))
+    let listed = state.store.deliveries(project, filter, window).await?;
+    let circumstances = Circumstances::of(state, &listed.entries).await?;
+    let view =
+        |delivery: Delivery| DeliverySummary::of(&delivery, &circumstances.around(&delivery));
+    Ok(Page::of(window, listed, view))
 }
 
-async fn event_types(
-    state: &ApiState,
-    deliveries: &[Delivery],
-) -> StoreResult<HashMap<EventId, String>> {
-    let mut events: Vec<_> = deliveries.iter().map(|delivery| delivery.event).collect();
-    events.sort_unstable();
-    events.dedup();
-    state.store.event_types(&events).await
+/// A reason that a delivery may have.
+fn reason(text: Option<String>) -> ApiResult<Option<String>> {
+    match text {
+        Some(text) if !REASONS.contains(&text.as_str()) => Err(Problem::new(
+            Code::BadParameter,
+            format!("reason: {text:?} is not one of {}", REASONS.join(", ")),
+        )),
+        text => Ok(text),
+    }
 }
 
 /// Get a delivery with its attempts.

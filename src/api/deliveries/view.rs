@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     domain::{
+        attempt::ErrorKind,
         delivery::{Cause, Delivery, DeliveryState, Target},
         event::Event,
         ids::{DeliveryId, EndpointId, EventId, ListenerId},
@@ -38,6 +39,12 @@ pub struct DeliverySummary {
     /// The last error.
     #[schema(example = "status_5xx: answered 503")]
     pub detail: Option<String>,
+    /// How its last attempt failed; null if it did not, or there was none.
+    #[schema(example = "status_5xx")]
+    pub error_kind: Option<ErrorKind>,
+    /// The HTTP status that its last attempt was answered with; null if it was not.
+    #[schema(example = 503)]
+    pub status: Option<u16>,
     /// What it is to bring about.
     pub target: TargetKind,
     /// Where the webhook goes; null for an event that could not be emitted.
@@ -79,10 +86,10 @@ pub struct EventReference {
     /// Its name in Riposte.
     #[schema(value_type = String, example = "evt_01h455vb4pex5vsknk084sn02q")]
     pub id: EventId,
-    /// What happened; null if the event is not kept any more.
+    /// What happened; known also when the event is not kept any more.
     #[serde(rename = "type")]
     #[schema(example = "site.deploy.succeeded")]
-    pub event_type: Option<String>,
+    pub event_type: String,
 }
 
 /// What a delivery was made for.
@@ -110,7 +117,7 @@ pub struct DeliveryView {
 
 impl DeliverySummary {
     /// The summary of `delivery`, with what is known `around` it.
-    pub fn of(delivery: &Delivery, event_type: Option<String>, around: &Around) -> Self {
+    pub fn of(delivery: &Delivery, around: &Around) -> Self {
         let (target, to) = match delivery.target {
             Target::Webhook(endpoint) => (TargetKind::Webhook, Some(endpoint)),
             Target::Emit => (TargetKind::Emit, None),
@@ -121,11 +128,13 @@ impl DeliverySummary {
             summary: summary(delivery, around),
             reason: delivery.reason.clone(),
             detail: delivery.detail.clone(),
+            error_kind: delivery.error_kind,
+            status: delivery.status,
             target,
             endpoint: to,
             event: EventReference {
                 id: delivery.event,
-                event_type,
+                event_type: delivery.event_type.to_string(),
             },
             cause: delivery.cause.map(CauseView::of),
             attempt_count: delivery.attempts,
@@ -160,10 +169,9 @@ impl DeliveryView {
         event: Option<&Event>,
         around: &Around,
     ) -> Self {
-        let event_type = event.map(|event| event.attributes.event_type.to_string());
         let attempts = views(attempts, event);
         Self {
-            summary: DeliverySummary::of(delivery, event_type, around),
+            summary: DeliverySummary::of(delivery, around),
             timeline: timeline(delivery, &attempts, event, around),
             attempts,
         }

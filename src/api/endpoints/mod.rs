@@ -24,7 +24,7 @@ use super::{
     auth::InProject,
     extract::{Body, Id, Parameters},
     finish::finish,
-    page::{ListParameters, Page},
+    page::{Page, list_parameters, parameter},
     problem::{ApiResult, Problem},
     refusals::{BadParameter, InvalidOrUrlRefused, NotFound},
     state::ApiState,
@@ -37,7 +37,7 @@ use crate::{
         ids::{EndpointId, ProjectId},
         signature::Secret,
     },
-    store::endpoints::NewEndpoint,
+    store::endpoints::{EndpointFilter, NewEndpoint},
 };
 
 /// The routes of this folder.
@@ -120,6 +120,21 @@ async fn create(
     Ok(made.await?.answer)
 }
 
+list_parameters! {
+    /// Which endpoints to list.
+    struct ListParameters {
+        /// Only those in this state: `enabled`, `paused` or `disabled`.
+        #[param(example = "disabled")]
+        state: Option<String>,
+        /// Only those whose name has this in it; a-z and A-Z are the same.
+        #[param(example = "ci")]
+        name: Option<String>,
+        /// Only those whose URL has this in it; a-z and A-Z are the same.
+        #[param(example = "example.com")]
+        url: Option<String>,
+    }
+}
+
 /// List endpoints, the newest first.
 #[utoipa::path(get, path = "/v1/endpoints", tag = "endpoints", params(ListParameters),
     responses(
@@ -131,16 +146,13 @@ async fn list(
     Parameters(asked): Parameters<ListParameters>,
 ) -> ApiResult<Json<Page<EndpointView>>> {
     let window = asked.window()?;
-    let found = state
-        .store
-        .endpoints(project.id, window.before, window.reach());
-    let found = found.await?;
-    Ok(Json(Page::of(
-        found,
-        &window,
-        |endpoint| endpoint.id,
-        EndpointView::from,
-    )))
+    let filter = EndpointFilter {
+        state: parameter("state", asked.state.as_deref())?,
+        name: asked.name,
+        url: asked.url,
+    };
+    let found = state.store.endpoints(project.id, &filter, &window).await?;
+    Ok(Json(Page::of(&window, found, EndpointView::from)))
 }
 
 /// Get an endpoint.

@@ -5,8 +5,8 @@ mod document;
 mod view;
 
 use axum::{Json, extract::State};
-use serde::Serialize;
-use utoipa::ToSchema;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::document::EventTypeDocument;
@@ -17,7 +17,7 @@ use super::{
     auth::InProject,
     extract::{Body, Id, Parameters},
     finish::finish,
-    page::{Page, list_parameters},
+    page::{self, Page, parameter},
     problem::ApiResult,
     refusals::{BadParameter, Invalid, NotFound, WrongState},
     state::ApiState,
@@ -44,13 +44,18 @@ pub fn routes() -> OpenApiRouter<ApiState> {
         ))
 }
 
-list_parameters! {
-    /// Which event types to list.
-    struct ListParameters {
-        /// Only types that begin so.
-        #[param(example = "site.deploy.")]
-        prefix: Option<String>,
-    }
+/// Which event types to list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct ListParameters {
+    /// How many, from 1 to 250; 50 where it is left out.
+    limit: Option<u32>,
+    /// The `next` of the page before.
+    cursor: Option<String>,
+    /// Only types that begin so.
+    #[param(example = "site.deploy.")]
+    prefix: Option<String>,
 }
 
 /// A page of the catalogue.
@@ -76,16 +81,17 @@ async fn list(
     InProject { project, .. }: InProject,
     Parameters(asked): Parameters<ListParameters>,
 ) -> ApiResult<Json<Catalogue>> {
-    let window = asked.window()?;
+    let limit = page::limit(asked.limit)?;
     let filter = CatalogueFilter {
         prefix: asked.prefix.unwrap_or_default(),
-        after: window.before.clone(),
+        after: parameter("cursor", asked.cursor.as_deref())?,
     };
-    let found = state.store.catalogue(project.id, &filter, window.reach());
+    // One more than is shown tells whether there is a next page.
+    let found = state.store.catalogue(project.id, &filter, limit + 1);
     let found = found.await?;
     let name = |entry: &CatalogueEntry| entry.event_type.clone();
     Ok(Json(Catalogue {
-        page: Page::of(found, &window, name, EventTypeView::from),
+        page: Page::by_name(found, limit, name, EventTypeView::from),
         uncatalogued: state.store.uncatalogued(project.id).await?,
     }))
 }

@@ -20,7 +20,10 @@ use super::{
     refusals::{BadParameter, NotFound},
     state::ApiState,
 };
-use crate::{domain::ids::EventId, store::events::EventFilter};
+use crate::{
+    domain::ids::EventId,
+    store::events::{EventFilter, EventRecord},
+};
 
 /// The routes of this file.
 pub fn routes() -> OpenApiRouter<ApiState> {
@@ -35,13 +38,25 @@ pub fn routes() -> OpenApiRouter<ApiState> {
 list_parameters! {
     /// Which events to list.
     struct ListParameters {
-        /// Only events of this type.
+        /// Only events of this type; `*` and `>` stand for tokens, as in a listener's `on`.
         #[serde(rename = "type")]
+        #[param(example = "site.deploy.*")]
         event_type: Option<String>,
+        /// Only events from this source.
+        #[param(example = "/ci")]
+        source: Option<String>,
+        /// Only events about this subject.
+        #[param(example = "site/7")]
+        subject: Option<String>,
         /// Only events that their producer gave this id.
+        #[param(example = "deploy-7")]
         event_id: Option<String>,
         /// Only the events that came out of this one, and itself.
+        #[param(example = "evt_01h455vb4pex5vsknk084sn02q")]
         correlation: Option<String>,
+        /// Only events in this state: `accepted`, `loop_suppressed` or `test`.
+        #[param(example = "loop_suppressed")]
+        state: Option<String>,
     }
 }
 
@@ -59,19 +74,16 @@ async fn list(
 ) -> ApiResult<Json<Page<EventSummary>>> {
     let window = asked.window()?;
     let filter = EventFilter {
-        event_type: parameter("type", asked.event_type.as_deref())?,
-        producer_id: asked.event_id,
         correlation: parameter("correlation", asked.correlation.as_deref())?,
-        before: window.before,
+        producer_id: asked.event_id,
+        subject: asked.subject,
+        state: parameter("state", asked.state.as_deref())?,
+        event_type: parameter("type", asked.event_type.as_deref())?,
+        source: asked.source,
     };
-    let records = state.store.events(project.id, &filter, window.reach());
-    let events = records.await?.into_iter().map(|record| record.event);
-    Ok(Json(Page::of(
-        events.collect(),
-        &window,
-        |event| event.id,
-        |event| EventSummary::of(&event),
-    )))
+    let listed = state.store.events(project.id, &filter, &window).await?;
+    let view = |record: EventRecord| EventSummary::of(&record.event);
+    Ok(Json(Page::of(&window, listed, view)))
 }
 
 /// Get an event.

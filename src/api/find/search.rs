@@ -12,7 +12,13 @@ use crate::{
         problem::ApiResult,
         state::ApiState,
     },
-    domain::{any_id::AnyId, event::Event, ids::EventId, project::Project},
+    domain::{
+        any_id::AnyId,
+        event::Event,
+        ids::EventId,
+        list::{Order, Window},
+        project::Project,
+    },
     store::{StoreError, StoreResult, event_types::CatalogueFilter, events::EventFilter},
 };
 
@@ -223,8 +229,9 @@ impl<'a> Search<'a> {
     }
 
     async fn events(&mut self, by: FoundBy, filter: &EventFilter) -> ApiResult<()> {
-        let events = self.state.store.events(self.project.id, filter, REACH);
-        for record in events.await? {
+        let window = Window::first(Order::Newest, REACH);
+        let events = self.state.store.events(self.project.id, filter, &window);
+        for record in events.await?.entries {
             let hit = self.event(by, &record.event).await?;
             self.found.push(self.owned(hit));
         }

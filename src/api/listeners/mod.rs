@@ -20,7 +20,7 @@ use super::{
     auth::InProject,
     extract::{Body, Id, Parameters},
     finish::finish,
-    page::{ListParameters, Page},
+    page::{Page, list_parameters, parameter},
     problem::ApiResult,
     refusals::{BadParameter, InvalidOrUrlRefused, NotFound},
     state::ApiState,
@@ -29,7 +29,7 @@ use super::{
 };
 use crate::{
     domain::ids::{ListenerId, ProjectId},
-    store::listeners::{NewListener, Placed, WantedReaction},
+    store::listeners::{ListenerFilter, NewListener, Placed, WantedReaction},
 };
 
 /// The routes of this folder.
@@ -97,6 +97,24 @@ async fn create(
     .await
 }
 
+list_parameters! {
+    /// Which listeners to list.
+    struct ListParameters {
+        /// Only those in this state: `enabled` or `disabled`.
+        #[param(example = "enabled")]
+        state: Option<String>,
+        /// Only those whose name has this in it; a-z and A-Z are the same.
+        #[param(example = "ops")]
+        name: Option<String>,
+        /// Only those whose `on` an event of this type would match.
+        #[param(example = "site.deploy.failed")]
+        hears: Option<String>,
+        /// Only those with a webhook to this endpoint.
+        #[param(example = "end_01h455vb4pex5vsknk084sn02q")]
+        endpoint: Option<String>,
+    }
+}
+
 /// List listeners, the newest first.
 #[utoipa::path(get, path = "/v1/listeners", tag = "listeners", params(ListParameters),
     responses(
@@ -108,16 +126,14 @@ async fn list(
     Parameters(asked): Parameters<ListParameters>,
 ) -> ApiResult<Json<Page<ListenerView>>> {
     let window = asked.window()?;
-    let found = state
-        .store
-        .listeners(project.id, window.before, window.reach());
-    let found = found.await?;
-    Ok(Json(Page::of(
-        found,
-        &window,
-        |listener| listener.id,
-        ListenerView::from,
-    )))
+    let filter = ListenerFilter {
+        state: parameter("state", asked.state.as_deref())?,
+        name: asked.name,
+        hears: parameter("hears", asked.hears.as_deref())?,
+        endpoint: parameter("endpoint", asked.endpoint.as_deref())?,
+    };
+    let found = state.store.listeners(project.id, &filter, &window).await?;
+    Ok(Json(Page::of(&window, found, ListenerView::from)))
 }
 
 /// Get a listener.

@@ -130,9 +130,8 @@ async fn list(
     Parameters(asked): Parameters<ListParameters>,
 ) -> ApiResult<Json<Page<ProjectView>>> {
     let window = asked.window()?;
-    let projects = state.store.projects(window.before, window.reach()).await?;
-    let page = Page::of(projects, &window, |project| project.id, ProjectView::of);
-    Ok(Json(page))
+    let projects = state.store.projects(&window).await?;
+    Ok(Json(Page::of(&window, projects, ProjectView::of)))
 }
 
 /// Get a project.

@@ -1,12 +1,11 @@
 //! Following a job to its end: with a progress bar on a terminal, with lines elsewhere.
 
 use std::{
-    fmt,
     io::{self, IsTerminal as _, Write},
     time::Duration,
 };
 
-use indicatif::{ProgressBar, ProgressState, ProgressStyle};
+use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{PATH, view::Job};
 use crate::{
@@ -44,7 +43,7 @@ pub async fn follow(
     let Some((answer, job)) = watched else {
         writeln!(
             anstream::stderr(),
-            "\nThe job goes on. What now?\n  riposte jobs follow {id}\n  riposte jobs cancel {id}"
+            "the job goes on: riposte jobs follow {id}, or riposte jobs cancel {id}"
         )?;
         return Ok(Exit::No);
     };
@@ -129,13 +128,8 @@ impl Drop for Progress {
 }
 
 fn style() -> ProgressStyle {
-    let template = "{msg:9} {wide_bar:.green} {human_pos} of {human_len}, {rate}, {eta} left";
+    let template = "{msg:9} {wide_bar:.green} {human_pos} of {human_len}, {per_sec}, {eta} left";
     ProgressStyle::with_template(template)
-        .map(|style| style.progress_chars("█▉▊▋▌▍▎▏ ").with_key("rate", rate))
+        .map(|style| style.progress_chars("█▉▊▋▌▍▎▏ "))
         .unwrap_or_else(|_| ProgressStyle::default_bar())
-}
-
-fn rate(state: &ProgressState, out: &mut dyn fmt::Write) {
-    // What cannot be written there is not shown; the bar goes on.
-    let _ = write!(out, "{:.0}/s", state.per_sec());
 }

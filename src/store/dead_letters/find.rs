@@ -1,25 +1,24 @@
-//! Finding dead letters: a read looks at a window of them, so that it is short however many there
-//! are and however few are meant; whoever wants more comes again.
+//! Finding dead letters: a read looks at a bounded number of them, so that it is short however many
+//! there are and however few are meant; whoever wants more comes again.
 
-use sqlx::{QueryBuilder, Sqlite};
+use sqlx::{QueryBuilder, Sqlite, sqlite::SqliteRow};
 
 use crate::{
     domain::{
         dead_letter::Filter,
-        delivery::Delivery,
+        delivery::{Delivery, DeliveryState},
         ids::{DeliveryId, ProjectId},
+        list::{Order, Window},
         time::Timestamp,
     },
+    rules::Subject,
     store::{
-        Connection, Store, StoreResult,
+        Store, StoreResult,
         columns::Columns as _,
-        deliveries::{self, SELECT},
+        deliveries::{self, DeliveryFilter, SELECT},
         rows::list,
     },
 };
-
-/// How many dead letters a read looks at, whether or not they are meant: some 20 ms.
-const WINDOW: u32 = 20_000;
 
 /// From where dead letters are looked at, and how far.
 #[derive(Debug, Clone, Copy)]
@@ -66,18 +65,14 @@ impl Store {
         limit: u32,
     ) -> StoreResult<Found> {
         let mut snapshot = self.snapshot().await?;
-        let window = window(&mut snapshot, project, filter, from).await?;
-        let mut query = QueryBuilder::<Sqlite>::new("SELECT d.id FROM deliveries AS d WHERE ");
-        meant(&mut query, project, filter, from, window.end);
-        query.push(" ORDER BY d.id LIMIT ").push_bind(limit);
-        let rows = query.build().fetch_all(&mut *snapshot).await?;
-        let ids = rows.iter().map(|row| row.parsed("id"));
-        let ids = ids.collect::<StoreResult<Vec<DeliveryId>>>()?;
-        let is_full = ids.len() >= limit as usize;
+        let query = meant(filter, from).query(project);
+        let id = |row: &SqliteRow| row.parsed::<DeliveryId>("id").map(Some);
+        let window = window(filter, from, limit);
+        let found = query.list(&mut snapshot, &window, id).await?;
         Ok(Found {
-            position: ids.last().copied().filter(|_| is_full).or(window.end),
-            is_last: window.is_last && !is_full,
-            ids,
+            position: found.next.or(found.entries.last().copied()),
+            is_last: found.next.is_none(),
+            ids: found.entries,
         })
     }
 
@@ -93,15 +88,13 @@ impl Store {
         from: From,
     ) -> StoreResult<Counted> {
         let mut snapshot = self.snapshot().await?;
-        let window = window(&mut snapshot, project, filter, from).await?;
-        let mut query =
-            QueryBuilder::<Sqlite>::new("SELECT count(*) AS count FROM deliveries AS d WHERE ");
-        meant(&mut query, project, filter, from, window.end);
-        let row = query.build().fetch_one(&mut *snapshot).await?;
+        let query = meant(filter, from).query(project);
+        let window = window(filter, from, u32::MAX);
+        let (count, position) = query.count(&mut snapshot, &window).await?;
         Ok(Counted {
-            count: row.number("count")?,
-            position: window.end,
-            is_last: window.is_last,
+            count,
+            is_last: position.is_none(),
+            position,
         })
     }
 
@@ -126,96 +119,25 @@ impl Store {
     }
 }
 
-/// A part of the dead letters, bounded in what it takes to look at them.
-struct Window {
-    /// The last one in it; none if it is empty.
-    end: Option<DeliveryId>,
-    /// Whether there is none behind it.
-    is_last: bool,
-}
-
-async fn window(
-    connection: &mut Connection,
-    project: ProjectId,
-    filter: &Filter,
-    from: From,
-) -> StoreResult<Window> {
-    let mut query = QueryBuilder::<Sqlite>::new(
-        "SELECT max(id) AS last, count(*) AS count FROM (SELECT d.id FROM deliveries AS d WHERE ",
-    );
-    within(&mut query, project, filter, from);
-    query
-        .push(" ORDER BY d.id LIMIT ")
-        .push_bind(WINDOW)
-        .push(")");
-    let row = query.build().fetch_one(connection).await?;
-    Ok(Window {
-        end: row.parsed_opt("last")?,
-        is_last: row.number::<u32>("count")? < WINDOW,
-    })
-}
-
-/// Narrows a query for deliveries `d` down to what is looked at, whether or not it is meant; its
-/// order is that of an index.
-fn within(query: &mut QueryBuilder<Sqlite>, project: ProjectId, filter: &Filter, from: From) {
-    query
-        .push("d.project_id = ")
-        .push_bind(project.to_string())
-        .push(" AND d.state = 'dead'");
-    if let Some(after) = from.after {
-        query.push(" AND d.id > ").push_bind(after.to_string());
-    }
-    if let Some(since) = filter.since {
-        query.push(" AND d.id >= ").push_bind(first_id(since));
-    }
-    if let Some(until) = filter.until {
-        query.push(" AND d.id < ").push_bind(first_id(until));
+/// What is asked of deliveries to find those that `filter` means.
+fn meant(filter: &Filter, from: From) -> DeliveryFilter {
+    DeliveryFilter {
+        state: Some(DeliveryState::Dead),
+        endpoint: filter.endpoint,
+        listener: filter.listener,
+        reason: filter.reason.map(|reason| reason.as_str().to_owned()),
+        error_kind: filter.error_kind,
+        event_type: filter.event_type.as_ref().map(Subject::from),
+        unchanged_since: Some(from.dead_by),
+        ..DeliveryFilter::default()
     }
 }
 
-/// Narrows a query for deliveries `d` down to those of a window, up to `end`, that are meant.
-fn meant(
-    query: &mut QueryBuilder<Sqlite>,
-    project: ProjectId,
-    filter: &Filter,
-    from: From,
-    end: Option<DeliveryId>,
-) {
-    within(query, project, filter, from);
-    let end = end.map(|end| end.to_string()).unwrap_or_default();
-    query.push(" AND d.id <= ").push_bind(end);
-    query
-        .push(" AND d.updated_at <= ")
-        .push_bind(from.dead_by.as_millis());
-    if let Some(endpoint) = filter.endpoint {
-        query
-            .push(" AND d.endpoint_id = ")
-            .push_bind(endpoint.to_string());
+fn window(filter: &Filter, from: From, limit: u32) -> Window<DeliveryId> {
+    Window {
+        since: filter.since,
+        until: filter.until,
+        after: from.after,
+        ..Window::first(Order::Oldest, limit)
     }
-    if let Some(listener) = filter.listener {
-        query
-            .push(" AND d.listener_id = ")
-            .push_bind(listener.to_string());
-    }
-    if let Some(reason) = filter.reason {
-        query.push(" AND d.reason = ").push_bind(reason.as_str());
-    }
-    if let Some(kind) = filter.error_kind {
-        query
-            .push(" AND substr(d.detail, 1, instr(d.detail, ':') - 1) = ")
-            .push_bind(kind.as_str());
-    }
-    if let Some(event_type) = &filter.event_type {
-        query
-            .push(" AND EXISTS (SELECT 1 FROM events AS e WHERE e.id = d.event_id AND e.type = ")
-            .push_bind(event_type.to_string())
-            .push(")");
-    }
-}
-
-/// What no delivery that was made before `time` comes after.
-fn first_id(time: Timestamp) -> String {
-    let millis = u128::try_from(time.as_millis()).unwrap_or(0);
-    let first = uuid::Uuid::from_u128(millis.min((1 << 48) - 1) << 80);
-    DeliveryId::from_uuid(first).to_string()
 }

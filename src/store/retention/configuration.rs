@@ -91,7 +91,8 @@ impl Store {
         let rows = sqlx::query(
             "SELECT p.id,
                     p.deleted_at < $2
-                    AND NOT EXISTS (SELECT 1 FROM deliveries AS d WHERE d.endpoint_id = p.id)
+                    AND NOT EXISTS (SELECT 1 FROM deliveries AS d
+                                    WHERE d.project_id = p.project_id AND d.endpoint_id = p.id)
                     AND NOT EXISTS (SELECT 1 FROM listener_revisions AS r
                                     WHERE r.project_id = p.project_id
                                       AND instr(r.config_json, p.id) > 0) AS unnamed

@@ -6,6 +6,7 @@ use riposte::{
     domain::{
         delivery::{DeadReason, DeliveryState, SkipReason},
         ids::{default_project, platform_project},
+        list::{Order, Window},
     },
     store::{
         StoreError,
@@ -218,7 +219,11 @@ pub async fn skipped_deliveries_are_rows_up_to_a_limit_and_counts_beyond(world: 
     };
     let rows = world
         .store
-        .deliveries(default_project(), &filter, 2_000)
+        .deliveries(
+            default_project(),
+            &filter,
+            &Window::first(Order::Newest, 2_000),
+        )
         .await;
-    assert_eq!(rows.expect("rows").len(), 1_000);
+    assert_eq!(rows.expect("rows").entries.len(), 1_000);
 }

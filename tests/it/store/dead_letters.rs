@@ -11,6 +11,7 @@ use riposte::{
         event::EventType,
         ids::{DeliveryId, EndpointId, ProjectId, default_project, platform_project},
         job::{Job, JobState, Outcome, Tally, Task},
+        retry::Verdict,
     },
     store::{
         StoreError, StoreResult,
@@ -25,13 +26,9 @@ use riposte::{
 use super::world::{NOW, World, after, change_at};
 
 async fn dead(world: &World, endpoint: EndpointId) -> DeliveryId {
-    let mut unit = world.unit("{}");
-    let fate = Fate::Dead(
-        DeadReason::AttemptsExhausted,
-        "status_5xx: answered 500".to_owned(),
-    );
-    let id = world.deliver(&mut unit, endpoint, fate);
-    assert_eq!(world.accept(&[&unit]).await, [Acceptance::Stored]);
+    let id = world.pending(endpoint, true, NOW).await;
+    let verdict = Verdict::Dead(DeadReason::AttemptsExhausted);
+    world.attempted(id, endpoint, 1, 500, verdict).await;
     id
 }
 

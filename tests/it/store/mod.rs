@@ -4,6 +4,7 @@ mod accepting;
 mod claiming;
 mod counters;
 mod dead_letters;
+mod listing;
 mod retention;
 mod types;
 mod world;
@@ -75,6 +76,12 @@ conformance! {
         what_says_that_a_listener_is_deleted_stays,
         a_deleted_endpoint_goes_when_nobody_names_it,
         free_space_is_given_back_beyond_a_reserve;
+    listing:
+        deliveries_are_listed_by_what_they_have_in_common,
+        what_lists_are_filtered_by_follows_what_happens,
+        a_time_is_a_range_of_a_list,
+        pages_stay_right_while_rows_come_in,
+        a_combination_looks_at_a_budget_of_rows_and_says_how_far_it_came;
     types:
         types_are_counted_with_the_events_that_are_accepted,
         types_beyond_the_limit_are_counted_together,

@@ -10,6 +10,7 @@ use riposte::{
         event::{Data, EventType, Loss},
         ids::{DeliveryId, EventId, ListenerId, default_project},
         job::{Job, JobState, Tally, Task},
+        list::{Order, Window},
         listener::{ListenerConfig, ListenerState, Reaction},
         retry::Verdict,
         time::Timestamp,
@@ -20,7 +21,6 @@ use riposte::{
         act::Revival,
         change::unanswered,
         counters::Counter,
-        jobs::JobFilter,
         listeners::{NewListener, WantedReaction},
         queue::Wish,
         unit::{Acceptance, Continuation, Cursor, Fanout, Fate, MetEvent, Unit},
@@ -341,9 +341,14 @@ pub async fn jobs_go_after_they_ended(world: World) {
         1
     );
     let left = store
-        .jobs(default_project(), JobFilter::default(), 10)
+        .jobs(default_project(), None, &Window::first(Order::Newest, 10))
         .await;
-    let left: Vec<_> = left.expect("read").iter().map(|job| job.id).collect();
+    let left: Vec<_> = left
+        .expect("read")
+        .entries
+        .iter()
+        .map(|job| job.id)
+        .collect();
     assert_eq!(left, [open.id]);
 }
 

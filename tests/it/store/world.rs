@@ -182,6 +182,20 @@ impl World {
         id
     }
 
+    /// Records attempt `number`, which the receiver answered with `status`.
+    pub async fn attempted(
+        &self,
+        delivery: DeliveryId,
+        endpoint: EndpointId,
+        number: u32,
+        status: u16,
+        verdict: Verdict,
+    ) {
+        let outcome = self.outcome(delivery, endpoint, number, status, verdict);
+        let recorded = self.store.record(self.node, &[outcome], NOW).await;
+        recorded.expect("recorded");
+    }
+
     /// The outcome of attempt `number`, which the receiver answered with `status`.
     pub fn outcome(
         &self,

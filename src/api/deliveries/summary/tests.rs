@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::*;
 use crate::domain::{
     chance::Chance,
+    event::EventType,
     ids::{Ids, default_project},
 };
 
@@ -17,11 +18,14 @@ fn delivery(state: DeliveryState, reason: &str, attempts: u32) -> Delivery {
         id: ids.next(NOW),
         project: default_project(),
         event: ids.next(NOW),
+        event_type: EventType::parse("site.deployed").expect("a type"),
         cause: None,
         target: Target::Webhook(ids.next(NOW)),
         state,
         reason: (!reason.is_empty()).then(|| reason.to_owned()),
         detail: (attempts > 0).then(|| "status_5xx: answered 500".to_owned()),
+        error_kind: (attempts > 0).then_some(ErrorKind::Status5xx),
+        status: (attempts > 0).then_some(500),
         attempts,
         next_attempt_at: None,
         cancel_requested: false,

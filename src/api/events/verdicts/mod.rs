@@ -15,6 +15,8 @@ mod view;
 use std::time::Duration;
 
 use axum::{Json, extract::State};
+use serde::Deserialize;
+use utoipa::IntoParams;
 
 use self::{
     moment::Moment,
@@ -26,7 +28,7 @@ use crate::{
     api::{
         auth::InProject,
         extract::{Id, Parameters},
-        page::list_parameters,
+        page::{self, parameter},
         problem::ApiResult,
         refusals::{BadParameter, NotFound},
         state::ApiState,
@@ -44,9 +46,15 @@ const TOTALS_TIME: Duration = Duration::from_millis(300);
 /// How long listeners are looked at that would match now.
 const LATER_TIME: Duration = Duration::from_millis(100);
 
-list_parameters! {
-    /// Which verdicts to list.
-    pub struct VerdictParameters {}
+/// Which verdicts to list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct VerdictParameters {
+    /// How many, from 1 to 250; 50 where it is left out.
+    limit: Option<u32>,
+    /// The `next` of the page before.
+    cursor: Option<String>,
 }
 
 /// Say what each listener said to an event, and what became of it.
@@ -67,12 +75,13 @@ pub async fn verdicts(
     Id(id): Id<EventId>,
     Parameters(asked): Parameters<VerdictParameters>,
 ) -> ApiResult<Json<VerdictsView>> {
-    let window = asked.window::<Place>()?;
+    let limit = page::limit(asked.limit)?;
+    let place: Option<Place> = parameter("cursor", asked.cursor.as_deref())?;
     let record = state.store.event(project.id, id).await?;
     let moment = Moment::of(&record, caller);
-    let is_first = window.before.is_none();
-    let begin = window.before.unwrap_or_default();
-    let page = Page::gather(&state, &moment, begin, window.limit()).await?;
+    let is_first = place.is_none();
+    let begin = place.unwrap_or_default();
+    let page = Page::gather(&state, &moment, begin, limit as usize).await?;
     let next = page.next.map(|place| place.to_string());
     let data = outcome::conclude(&state, &moment, page.found).await?;
     let (totals, totals_missing, later) = match is_first {

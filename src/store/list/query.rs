@@ -1,0 +1,300 @@
+//! What is asked of a list, and the reading of it.
+
+use futures_util::TryStreamExt as _;
+use sqlx::{QueryBuilder, Sqlite, sqlite::SqliteRow};
+use type_safe_id::{StaticType, TypeSafeId};
+
+use super::{
+    Index, Table,
+    lead::{Bound, Lead},
+    sql::{Range, arms, residual},
+};
+use crate::{
+    domain::{
+        ids::stamp,
+        list::{Listed, Window},
+        status::Statuses,
+    },
+    rules::Subject,
+    store::{Connection, StoreResult, columns::Columns as _},
+};
+
+/// What is asked of a list.
+#[derive(Debug)]
+pub(in crate::store) struct Query {
+    pub(super) table: &'static Table,
+    pub(super) owner: Option<String>,
+    pub(super) terms: Vec<Term>,
+    pub(super) checks: Vec<Check>,
+    /// Whether whoever reads the rows leaves some of them out.
+    pub(super) is_picky: bool,
+}
+
+/// What a column must have.
+#[derive(Debug)]
+pub(super) struct Term {
+    pub(super) column: &'static str,
+    /// The index that serves it.
+    pub(super) index: Option<&'static Index>,
+    pub(super) wanted: Wanted,
+}
+
+/// What is wanted of a column.
+#[derive(Debug, Clone)]
+pub(in crate::store) enum Wanted {
+    /// This value.
+    One(Value),
+    /// One from the first on, and before the second.
+    Range(Value, Value),
+    /// An event type that these wildcards stand for.
+    Like(Subject),
+}
+
+/// What may stand in a column.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::store) enum Value {
+    /// A text.
+    Text(String),
+    /// A number.
+    Number(i64),
+}
+
+/// A condition that no index serves: the value stands between two parts of it.
+#[derive(Debug)]
+pub(super) struct Check {
+    pub(super) before: &'static str,
+    pub(super) value: Value,
+    pub(super) after: &'static str,
+}
+
+impl Query {
+    /// Asks for all rows of `table` that `owner` has: a project, mostly.
+    pub fn of(table: &'static Table, owner: impl ToString) -> Self {
+        Self {
+            owner: Some(owner.to_string()),
+            ..Self::of_all(table)
+        }
+    }
+
+    /// Asks for all rows of `table`, which knows no owners.
+    pub fn of_all(table: &'static Table) -> Self {
+        Self {
+            table,
+            owner: None,
+            terms: Vec::new(),
+            checks: Vec::new(),
+            is_picky: false,
+        }
+    }
+
+    /// Only rows that have what is wanted in `column`, if anything is. Those that are likely to let
+    /// the fewest through come first.
+    pub fn only(mut self, column: &'static str, wanted: Option<impl Into<Wanted>>) -> Self {
+        if let Some(wanted) = wanted.map(Into::into) {
+            let mut indexes = self.table.indexes.iter();
+            let serves = |index: &&Index| index.column == Some(column) && index.serves(&wanted);
+            self.terms.push(Term {
+                column,
+                index: indexes.find(serves),
+                wanted,
+            });
+        }
+        self
+    }
+
+    /// Only rows for which the SQL of `before`, the value, if there is one, and `after` holds.
+    pub fn check(
+        mut self,
+        before: &'static str,
+        value: Option<impl Into<Value>>,
+        after: &'static str,
+    ) -> Self {
+        self.checks.extend(value.map(|value| Check {
+            before,
+            value: value.into(),
+            after,
+        }));
+        self
+    }
+
+    /// Says that whoever reads the rows leaves some of them out.
+    pub fn picky(mut self, is_picky: bool) -> Self {
+        self.is_picky = is_picky;
+        self
+    }
+
+    /// Reads a window of the list: `read` gives what is in a row, or none for one that is left out.
+    pub async fn list<K: StaticType + Copy, T>(
+        &self,
+        connection: &mut Connection,
+        window: &Window<TypeSafeId<K>>,
+        mut read: impl FnMut(&SqliteRow) -> StoreResult<Option<T>>,
+    ) -> StoreResult<Listed<T, TypeSafeId<K>>> {
+        let range = Range::of(window);
+        let (lead, bound) = Lead::choose(self, connection, &range).await?;
+        let mut query = self.rows(&lead, &range, &bound, window.limit);
+        let mut rows = query.build().fetch(connection);
+        let mut entries = Vec::new();
+        let mut last = None;
+        while let Some(row) = rows.try_next().await? {
+            if !self.lets_through(&lead, &row)? {
+                continue;
+            }
+            let Some(entry) = read(&row)? else { continue };
+            if entries.len() == window.limit as usize {
+                return Ok(Listed {
+                    entries,
+                    next: last,
+                    scanned_until: None,
+                });
+            }
+            entries.push(entry);
+            last = Some(row.parsed(self.table.id)?);
+        }
+        let next = bound.last::<K>()?;
+        Ok(Listed {
+            entries,
+            scanned_until: next.map(stamp),
+            next,
+        })
+    }
+
+    /// How many rows of a window there are, whatever its limit.
+    pub async fn count<K: StaticType>(
+        &self,
+        connection: &mut Connection,
+        window: &Window<TypeSafeId<K>>,
+    ) -> StoreResult<(u64, Option<TypeSafeId<K>>)> {
+        let range = Range::of(window);
+        let (lead, bound) = Lead::choose(self, connection, &range).await?;
+        let mut query = QueryBuilder::new("SELECT count(*) AS count FROM (");
+        arms(&mut query, self, &lead, &range.up_to(&bound), true);
+        query.push(") AS meant");
+        let row = query.build().fetch_one(connection).await?;
+        Ok((row.number("count")?, bound.last::<K>()?))
+    }
+
+    /// The query for the rows of a window.
+    pub(super) fn rows(
+        &self,
+        lead: &Lead,
+        range: &Range,
+        bound: &Bound,
+        limit: u32,
+    ) -> QueryBuilder<Sqlite> {
+        let mut query = QueryBuilder::new("");
+        arms(&mut query, self, lead, &range.up_to(bound), true);
+        range.order(&mut query, self.table);
+        // One more than is shown tells whether there is a next page. Where rows are left out after
+        // they were read, reading ends by itself.
+        if !self.leaves_out(lead) {
+            query.push(" LIMIT ").push_bind(i64::from(limit) + 1);
+        }
+        query
+    }
+
+    /// Whether rows that were read may be left out.
+    pub(super) fn leaves_out(&self, lead: &Lead) -> bool {
+        self.is_picky || residual(self, lead).any(|term| term.wanted.subject().is_some())
+    }
+
+    fn lets_through(&self, lead: &Lead, row: &SqliteRow) -> StoreResult<bool> {
+        for term in residual(self, lead) {
+            if let Some(subject) = term.wanted.subject()
+                && !subject.matches(&row.text(term.column)?)
+            {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}
+
+impl Index {
+    /// Whether the rows that have what is wanted stand in it.
+    fn serves(&self, wanted: &Wanted) -> bool {
+        match (self.except, wanted) {
+            (None, _) => true,
+            (Some(except), Wanted::One(Value::Text(text))) => text != except,
+            (Some(_), _) => false,
+        }
+    }
+}
+
+impl Wanted {
+    /// The wildcards, where an event type is wanted that they stand for.
+    fn subject(&self) -> Option<&Subject> {
+        match self {
+            Self::Like(subject) => Some(subject),
+            Self::One(_) | Self::Range(..) => None,
+        }
+    }
+
+    /// What may be wanted stands from the first to before the second.
+    pub(super) fn range(&self) -> (Value, Value) {
+        match self {
+            Self::One(value) => (value.clone(), value.clone()),
+            Self::Range(from, to) => (from.clone(), to.clone()),
+            Self::Like(subject) => {
+                let beginning = subject.literal_beginning();
+                let end = format!("{beginning}{LAST}");
+                (Value::Text(beginning.to_owned()), Value::Text(end))
+            }
+        }
+    }
+}
+
+/// What comes after every character of a name that the gateway knows.
+const LAST: &str = "~";
+
+impl From<String> for Value {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+impl From<i64> for Value {
+    fn from(number: i64) -> Self {
+        Self::Number(number)
+    }
+}
+
+impl<T: Into<Value>> From<T> for Wanted {
+    fn from(value: T) -> Self {
+        Self::One(value.into())
+    }
+}
+
+impl<K: StaticType> From<TypeSafeId<K>> for Wanted {
+    fn from(id: TypeSafeId<K>) -> Self {
+        Self::One(Value::Text(id.to_string()))
+    }
+}
+
+impl From<Statuses> for Wanted {
+    fn from(statuses: Statuses) -> Self {
+        let range = statuses.range();
+        match statuses {
+            Statuses::Exactly(status) => Self::One(Value::Number(status.into())),
+            Statuses::Class(_) => Self::Range(
+                Value::Number(range.start.into()),
+                Value::Number(range.end.into()),
+            ),
+        }
+    }
+}
+
+impl From<&Subject> for Wanted {
+    fn from(subject: &Subject) -> Self {
+        match subject.is_literal() {
+            true => Self::One(Value::Text(subject.as_str().to_owned())),
+            false => Self::Like(subject.clone()),
+        }
+    }
+}

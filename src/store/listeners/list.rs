@@ -1,0 +1,101 @@
+//! Listing listeners as they are now.
+
+use sqlx::sqlite::SqliteRow;
+
+use super::listener;
+use crate::{
+    domain::{
+        event::EventType,
+        ids::{EndpointId, ListenerId, ProjectId},
+        list::{Listed, Window},
+        listener::{Listener, ListenerState},
+    },
+    rules::On,
+    store::{
+        Store, StoreResult,
+        columns::unreadable,
+        list::{Fixed, Index, Query, Table},
+    },
+};
+
+/// Which listeners to list; what is left out says nothing.
+#[derive(Debug, Clone, Default)]
+pub struct ListenerFilter {
+    /// Only those in this state.
+    pub state: Option<ListenerState>,
+    /// Only those whose name has this in it.
+    pub name: Option<String>,
+    /// Only those whose `on` an event of this type would match.
+    pub hears: Option<EventType>,
+    /// Only those with a webhook to this endpoint.
+    pub endpoint: Option<EndpointId>,
+}
+
+const BY_STATE: Index = Index::by("state", "listeners_by_state");
+
+/// The current revisions of those that are not deleted.
+static LISTENERS: Table = Table {
+    name: "listener_revisions",
+    alias: "l",
+    id: "listener_id",
+    owner: "project_id",
+    columns: "l.*",
+    join: "",
+    always: Some(Fixed {
+        column: "until_version",
+        is: "IS NULL",
+    }),
+    all: BY_STATE,
+    all_values: &["enabled", "disabled"],
+    indexes: &[BY_STATE],
+};
+
+impl ListenerFilter {
+    /// What it asks of the listeners of `project`.
+    pub(in crate::store) fn query(&self, project: ProjectId) -> Query {
+        Query::of(&LISTENERS, project)
+            .only("state", self.state.map(ListenerState::as_str))
+            .check(
+                "instr(lower(coalesce(l.config_json ->> '$.name', '')), lower(",
+                self.name.as_deref(),
+                ")) > 0",
+            )
+            .check(
+                "EXISTS (SELECT 1 FROM json_each(l.config_json, '$.reactions') AS r \
+                 WHERE r.value ->> '$.webhook.endpoint' = ",
+                self.endpoint.map(|endpoint| endpoint.to_string()),
+                ")",
+            )
+            .picky(self.hears.is_some())
+    }
+
+    fn lets_through(&self, listener: &Listener) -> StoreResult<bool> {
+        let Some(event_type) = &self.hears else {
+            return Ok(true);
+        };
+        let on = On::parse(&listener.config.on);
+        let on = on.map_err(|refusal| unreadable("config_json", refusal))?;
+        Ok(on.matches(event_type.as_str()))
+    }
+}
+
+impl Store {
+    /// The listeners of `project` that `filter` lets through.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn listeners(
+        &self,
+        project: ProjectId,
+        filter: &ListenerFilter,
+        window: &Window<ListenerId>,
+    ) -> StoreResult<Listed<Listener, ListenerId>> {
+        let mut snapshot = self.snapshot().await?;
+        let read = |row: &SqliteRow| {
+            let listener = listener(row)?;
+            Ok(filter.lets_through(&listener)?.then_some(listener))
+        };
+        let query = filter.query(project);
+        query.list(&mut snapshot, window, read).await
+    }
+}
