@@ -43,6 +43,7 @@ First steps:
   riposte demo                     watch a platform at work, for a few seconds
   riposte serve --dev              start a gateway on this machine; it shows what to try first
   riposte send site.deployed --data '{\"site\": 7}'
+  riposte why ID                   why did my webhook not arrive?
   riposte check                    show the configuration and where each value comes from
 
 Exit codes:

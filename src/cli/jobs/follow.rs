@@ -1,11 +1,12 @@
 //! Following a job to its end: with a progress bar on a terminal, with lines elsewhere.
 
 use std::{
+    fmt,
     io::{self, IsTerminal as _, Write},
     time::Duration,
 };
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
 use super::{PATH, view::Job};
 use crate::{
@@ -43,7 +44,7 @@ pub async fn follow(
     let Some((answer, job)) = watched else {
         writeln!(
             anstream::stderr(),
-            "the job goes on: riposte jobs follow {id}, or riposte jobs cancel {id}"
+            "\nThe job goes on. What now?\n  riposte jobs follow {id}\n  riposte jobs cancel {id}"
         )?;
         return Ok(Exit::No);
     };
@@ -128,8 +129,13 @@ impl Drop for Progress {
 }
 
 fn style() -> ProgressStyle {
-    let template = "{msg:9} {wide_bar:.green} {human_pos} of {human_len}, {per_sec}, {eta} left";
+    let template = "{msg:9} {wide_bar:.green} {human_pos} of {human_len}, {rate}, {eta} left";
     ProgressStyle::with_template(template)
-        .map(|style| style.progress_chars("█▉▊▋▌▍▎▏ "))
+        .map(|style| style.progress_chars("█▉▊▋▌▍▎▏ ").with_key("rate", rate))
         .unwrap_or_else(|_| ProgressStyle::default_bar())
+}
+
+fn rate(state: &ProgressState, out: &mut dyn fmt::Write) {
+    // What cannot be written there is not shown; the bar goes on.
+    let _ = write!(out, "{:.0}/s", state.per_sec());
 }

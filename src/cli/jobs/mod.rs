@@ -25,8 +25,10 @@ Examples:
   riposte jobs follow job_01h455vb4pex5vsknk084sn02q
   riposte jobs cancel job_01h455vb4pex5vsknk084sn02q
 
-Exit codes: 0 there are some, or it did all that was asked; 1 there are none, or it did not do all; 2 the
-gateway could not be asked.";
+Exit codes:
+  0  there are some; the job that was followed did all that was asked
+  1  there are none, or it did not do all, or it is not known yet
+  2  the gateway could not be asked";
 
 /// List jobs, or show, follow or cancel one.
 ///

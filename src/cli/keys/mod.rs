@@ -25,8 +25,10 @@ Examples:
   riposte keys create CI --project acme > acme.key      the key alone, in a file
   riposte keys revoke key_01h455vb4pex5vsknk084sn02q
 
-Exit codes: 0 it is done, or there are some; 1 there are none, or no such key; 2 the gateway could not be
-asked.";
+Exit codes:
+  0  it is done, or there are some
+  1  there are none, or no such key
+  2  it could not be done";
 
 /// List, make and revoke API keys of a project.
 ///

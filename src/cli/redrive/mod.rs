@@ -27,8 +27,10 @@ Examples:
 
 Ctrl-C stops following: the job goes on. `riposte jobs` finds it again.
 
-Exit codes: 0 all are on their way again, 1 there are none, not all are, or it is not known yet, 2 it
-could not be done.";
+Exit codes:
+  0  all are on their way again; with --detach, the job is started
+  1  there are none, or not all are, or it is not known yet
+  2  it could not be done";
 
 const AFTER_DISCARD: &str = "\
 Examples:
@@ -38,21 +40,26 @@ Examples:
 
 Ctrl-C stops following: the job goes on. `riposte jobs` finds it again.
 
-Exit codes: 0 all are discarded, 1 there are none, not all are, or it is not known yet, 2 it could not
-be done.";
+Exit codes:
+  0  all are discarded; with --detach, the job is started
+  1  there are none, or not all are, or it is not known yet
+  2  it could not be done";
 
 /// Let dead letters go on their way again.
 ///
 /// Counts what is meant, asks, and starts a job that makes each due now; then follows the job. Say
 /// which: by their ids, by what they have in common, or --all.
 #[derive(Debug, Args)]
-#[command(after_help = AFTER_REDRIVE)]
+#[command(
+    after_help = AFTER_REDRIVE,
+    override_usage = "riposte redrive [OPTIONS] <ID>...\n       riposte redrive [OPTIONS] <FILTERS>\n       riposte redrive [OPTIONS] --all"
+)]
 pub struct RedriveArgs {
     #[command(flatten)]
     selection: Selection,
     /// The most that are taken up in a second, so that a receiver that has just come back is not run
     /// over; 1 to 10000
-    #[arg(long, value_name = "COUNT")]
+    #[arg(long, value_name = "COUNT", help_heading = "How")]
     rate: Option<u32>,
     #[command(flatten)]
     manner: Manner,
@@ -65,7 +72,10 @@ pub struct RedriveArgs {
 /// Counts what is meant, asks, and starts a job that makes each cancelled; it keeps its attempts.
 /// Then follows the job. Say which: by their ids, by what they have in common, or --all.
 #[derive(Debug, Args)]
-#[command(after_help = AFTER_DISCARD)]
+#[command(
+    after_help = AFTER_DISCARD,
+    override_usage = "riposte discard [OPTIONS] <ID>...\n       riposte discard [OPTIONS] <FILTERS>\n       riposte discard [OPTIONS] --all"
+)]
 pub struct DiscardArgs {
     #[command(flatten)]
     selection: Selection,
@@ -77,6 +87,7 @@ pub struct DiscardArgs {
 
 /// How it is done.
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "How")]
 struct Manner {
     /// Only count what is meant
     #[arg(long)]

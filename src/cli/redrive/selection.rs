@@ -10,11 +10,11 @@ use crate::{
 
 /// Those that are named, those that have all of it in common, or all.
 #[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Which dead letters")]
+#[command(next_help_heading = "Filters")]
 #[group(id = "selection", required = true, multiple = true)]
 pub struct Selection {
     /// Those that are named, up to 1000: dlv_…
-    #[arg(value_name = "ID", conflicts_with_all = FILTERS)]
+    #[arg(value_name = "ID", help_heading = None::<&str>, conflicts_with_all = FILTERS)]
     ids: Vec<String>,
     /// Those to this endpoint: end_…
     #[arg(long)]

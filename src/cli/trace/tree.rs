@@ -60,8 +60,8 @@ impl Delivery {
         };
         vec![
             format!("{} {name} → {to}", Sign::of(&self.state).coloured()),
-            format!("  {}", self.id.dimmed()),
-            format!("  {}", self.summary),
+            self.id.dimmed().to_string(),
+            self.summary.clone(),
         ]
     }
 }
@@ -122,7 +122,6 @@ impl Node {
             (None, Some(mut event)) => {
                 let sign = Sign::of("emitted").coloured();
                 event.lines[0].insert_str(0, &format!("{sign} {name} → "));
-                event.lines[1].insert_str(0, "  ");
                 event
             }
             (None, None) => Self::leaf(vec![name.to_owned()]),
@@ -168,4 +167,47 @@ impl Node {
 
 fn columns(text: &str) -> usize {
     text.chars().count()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_tree_hangs_together_also_where_it_is_wrapped() {
+        let event = |name: &str, asked: bool, reactions: serde_json::Value| {
+            json!({"id": format!("evt_{name}"), "type": name, "subject": null, "state": "accepted",
+                "is_asked": asked, "fanning_out": false, "truncated": false, "reactions": reactions})
+        };
+        let listener = json!({"id": "lis_1", "name": "Ops"});
+        let delivery = json!({"id": "dlv_1", "endpoint": "end_1", "state": "dead",
+            "summary": "dead: 2 attempts, last error status_5xx"});
+        let test = json!({"listener": null, "delivery": delivery});
+        let leaf = event("c", true, json!([test]));
+        let emitted = json!({"listener": listener, "event": leaf});
+        let sent = json!({"listener": listener, "delivery": delivery});
+        let root: Event =
+            serde_json::from_value(event("a", false, json!([sent, emitted]))).expect("an event");
+        let mut out = Vec::new();
+        Node::of(&root).draw(Some(40), &mut out).expect("drawn");
+        let text = String::from_utf8(out).expect("UTF-8");
+        assert_eq!(
+            anstream::adapter::strip_str(&text).to_string(),
+            "a\n\
+             │ evt_a\n\
+             ├─ ✗ Ops → webhook to end_1\n\
+             │    dlv_1\n\
+             │    dead: 2 attempts, last error\n\
+             │    status_5xx\n\
+             └─ ✓ Ops → c  ◀ asked\n   \
+                │ evt_c\n   \
+                └─ ✗ a test of the endpoint →\n        \
+                     webhook to end_1\n        \
+                     dlv_1\n        \
+                     dead: 2 attempts, last error\n        \
+                     status_5xx\n"
+        );
+    }
 }

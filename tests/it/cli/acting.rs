@@ -1,9 +1,14 @@
 //! Redriving, discarding, jobs and keys.
 
+use std::{
+    io::{BufRead as _, BufReader, Read as _},
+    process::Command,
+};
+
 use serde_json::json;
 
-use super::Shell;
-use crate::support::{Gateway, Receiver, Setup, id_of};
+use super::{Shell, ended};
+use crate::support::{Gateway, Receiver, Setup, id_of, within};
 
 /// A gateway with `count` dead letters, whose receiver is up again.
 async fn with_dead_letters(count: usize) -> (Gateway, Receiver, String) {
@@ -103,6 +108,36 @@ async fn a_job_is_cancelled_while_it_runs() {
         followed.ended(1).starts_with("○ cancelled"),
         "{followed:#?}"
     );
+}
+
+#[tokio::test]
+async fn ctrl_c_stops_following_and_the_job_goes_on() {
+    let (gateway, _receiver, _endpoint) = with_dead_letters(40).await;
+    let (api, shell) = (gateway.api(), Shell::at(&gateway));
+    let mut following = shell.begins(&["redrive", "--all", "--yes", "--rate", "1"]);
+    let errors = following.stderr.take().expect("what it says");
+    let said = tokio::task::spawn_blocking(move || {
+        let (mut errors, mut first) = (BufReader::new(errors), String::new());
+        errors.read_line(&mut first).expect("a line");
+        (errors, first)
+    });
+    let (mut errors, first) = within("a line about the job", said)
+        .await
+        .expect("no panic");
+    let (job, _) = first.split_once(' ').expect("a job and its state");
+    let pid = following.id().to_string();
+    let asked = Command::new("kill").args(["-INT", &pid]).status();
+    assert!(asked.expect("kill runs").success());
+    let left = ended("riposte redrive".to_owned(), following).await;
+    assert_eq!(left.ended(1), "");
+    let mut rest = String::new();
+    errors.read_to_string(&mut rest).expect("the rest");
+    assert!(
+        rest.contains(&format!("riposte jobs follow {job}")),
+        "{rest}"
+    );
+    assert!(api.job(job).await["finished_at"].is_null());
+    shell.runs(&["jobs", "cancel", job]).await.ended(0);
 }
 
 #[tokio::test]

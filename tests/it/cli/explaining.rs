@@ -140,8 +140,8 @@ async fn trace_draws_what_came_of_an_event() {
     drawn.shows(&[
         "site.failed  ◀ asked\n",
         &format!("│ {event}\n"),
-        &format!("├─ ✗ Tell ops → webhook to {endpoint}\n│      dlv_"),
-        "│      dead: 1 attempt",
+        &format!("├─ ✗ Tell ops → webhook to {endpoint}\n│    dlv_"),
+        "│    dead: 1 attempt",
         "└─ ✓ Measure → usage.measured\n",
         "evt_",
     ]);

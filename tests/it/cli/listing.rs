@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::Shell;
+use super::{Shell, ended};
 use crate::support::{Gateway, Receiver, a_webhook, id_of};
 
 #[tokio::test]
@@ -75,6 +75,22 @@ async fn a_list_goes_on_where_it_ended_and_all_of_it_is_asked_for_page_by_page()
         .runs(&["events", "--limit", "260", "--cursor", cursor, "--json"])
         .await;
     assert_eq!(next.lines(), expected[2..262]);
+}
+
+#[tokio::test]
+async fn whoever_has_seen_enough_of_a_list_closes_it_and_that_is_no_failure() {
+    let gateway = Gateway::start().await;
+    let many: Vec<_> = (0..1000).map(|_| json!({"type": "a.b"})).collect();
+    gateway
+        .api()
+        .post("/v1/events", many.into())
+        .await
+        .expect(202);
+    let mut listing = Shell::at(&gateway).begins(&["events", "--all"]);
+    drop(listing.stdout.take());
+    let ran = ended("riposte events --all".to_owned(), listing).await;
+    ran.refused(0, "");
+    assert_eq!(ran.errors, "");
 }
 
 #[tokio::test]

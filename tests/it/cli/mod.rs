@@ -4,7 +4,7 @@ mod acting;
 mod explaining;
 mod listing;
 
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use crate::support::{Gateway, within};
 
@@ -44,26 +44,38 @@ impl Shell {
         }
     }
 
-    /// Runs `riposte` with `arguments`, in an environment that has nothing but where the gateway is.
+    /// Runs `riposte` with `arguments`.
     async fn runs(&self, arguments: &[&str]) -> Ran {
+        let child = self.begins(arguments);
+        let command = format!("riposte {}", arguments.join(" "));
+        ended(command, child).await
+    }
+
+    /// `riposte` with `arguments`, in an environment that has nothing but where the gateway is.
+    fn begins(&self, arguments: &[&str]) -> Child {
         let mut command = Command::new(env!("CARGO_BIN_EXE_riposte"));
         command
             .args(arguments)
             .args(["--project", self.project])
             .env_clear()
             .envs([("RIPOSTE_URL", &self.url), ("RIPOSTE_KEY", &self.key)])
-            .stdin(Stdio::null());
-        let command_line = format!("riposte {}", arguments.join(" "));
-        // The gateway goes on while the command runs.
-        let running = tokio::task::spawn_blocking(move || command.output());
-        let output = within(format!("{command_line} to end"), running).await;
-        let output = output.expect("no panic").expect("the program runs");
-        Ran {
-            command: command_line,
-            code: output.status.code(),
-            out: String::from_utf8(output.stdout).expect("UTF-8"),
-            errors: String::from_utf8(output.stderr).expect("UTF-8"),
-        }
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command.spawn().expect("the program runs")
+    }
+}
+
+/// Waits until `child`, which is `command`, has ended; the gateway goes on meanwhile.
+async fn ended(command: String, child: Child) -> Ran {
+    let running = tokio::task::spawn_blocking(move || child.wait_with_output());
+    let output = within(format!("{command} to end"), running).await;
+    let output = output.expect("no panic").expect("its output");
+    Ran {
+        command,
+        code: output.status.code(),
+        out: String::from_utf8(output.stdout).expect("UTF-8"),
+        errors: String::from_utf8(output.stderr).expect("UTF-8"),
     }
 }
 
