@@ -17,14 +17,18 @@ use super::{
     client::{GatewayOptions, block_on},
     list::{ListOptions, Query, at, line},
 };
-use crate::{clock::Clock, domain::delivery::DeliveryState};
+use crate::{
+    clock::Clock,
+    domain::{attempt::ErrorKind, delivery::DeliveryState},
+};
 
 /// Where deliveries are.
 pub const PATH: &str = "/v1/deliveries";
 
 const AFTER_HELP: &str = "\
 Examples:
-  riposte deliveries --state dead
+  riposte deliveries --state dead --since 1d
+  riposte deliveries --status 5xx --type 'site.deploy.*'
   riposte deliveries --endpoint end_01h455vb4pex5vsknk084sn02q --state pending
   riposte deliveries --event evt_01h455vb4pex5vsknk084sn02q
   riposte deliveries get dlv_01h455vb4pex5vsknk084sn02q       with its attempts and what to do
@@ -63,6 +67,18 @@ struct Filter {
     /// Only those of this event: evt_…
     #[arg(long)]
     event: Option<String>,
+    /// Only those of events of this type, for example site.deploy.failed, site.* or site.>
+    #[arg(long = "type", value_name = "TYPE")]
+    event_type: Option<String>,
+    /// Only those that stand where they do for this reason, for example attempts_exhausted
+    #[arg(long)]
+    reason: Option<String>,
+    /// Only those whose last attempt failed so, for example connect_refused
+    #[arg(long, value_name = "KIND")]
+    error: Option<ErrorKind>,
+    /// Only those whose last attempt was answered so: 503, or 5xx
+    #[arg(long)]
+    status: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -110,5 +126,9 @@ impl Filter {
             .with("endpoint", self.endpoint.as_ref())
             .with("listener", self.listener.as_ref())
             .with("event", self.event.as_ref())
+            .with("type", self.event_type.as_ref())
+            .with("reason", self.reason.as_ref())
+            .with("error_kind", self.error.as_ref())
+            .with("status", self.status.as_ref())
     }
 }

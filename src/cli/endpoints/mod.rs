@@ -14,15 +14,19 @@ use super::{
     look::Sign,
     moment::{Both, from_now},
 };
-use crate::{clock::Clock, domain::time::Timestamp};
+use crate::{
+    clock::Clock,
+    domain::{endpoint::EndpointState, time::Timestamp},
+};
 
 /// Where endpoints are.
 pub const PATH: &str = "/v1/endpoints";
 
 const AFTER_HELP: &str = "\
 Examples:
-  riposte endpoints
-  riposte endpoints --all --json | jq -r 'select(.state != \"enabled\").id'
+  riposte endpoints --state disabled
+  riposte endpoints --to hooks.example.com
+  riposte endpoints --all --json | jq -r .url
   riposte endpoints get end_01h455vb4pex5vsknk084sn02q
 
 Exit codes: 0 there are some, 1 there are none, 2 the gateway could not be asked.";
@@ -36,9 +40,25 @@ pub struct EndpointsArgs {
     #[command(subcommand)]
     one: Option<Get>,
     #[command(flatten)]
+    filter: Filter,
+    #[command(flatten)]
     list: ListOptions,
     #[command(flatten)]
     gateway: GatewayOptions,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Filters")]
+struct Filter {
+    /// Only those in this state: enabled, paused or disabled
+    #[arg(long)]
+    state: Option<EndpointState>,
+    /// Only those whose name has this in it, in any case
+    #[arg(long)]
+    name: Option<String>,
+    /// Only those whose URL has this in it, for example hooks.example.com
+    #[arg(long = "to", value_name = "URL")]
+    to: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -94,7 +114,7 @@ impl EndpointsArgs {
             let clock = Clock::system();
             let gateway = self.gateway.gateway(&clock)?;
             let Some(Get::Get { id, json }) = self.one else {
-                let query = Query::new(PATH);
+                let query = self.filter.query();
                 return self
                     .list
                     .show::<Endpoint>(&gateway, &query, &clock, out)
@@ -107,6 +127,15 @@ impl EndpointsArgs {
             }
             Ok(Exit::Success)
         })
+    }
+}
+
+impl Filter {
+    fn query(&self) -> Query {
+        Query::new(PATH)
+            .with("state", self.state.as_ref())
+            .with("name", self.name.as_ref())
+            .with("url", self.to.as_ref())
     }
 }
 

@@ -15,13 +15,17 @@ use super::{
     list::{ListOptions, Query, Row, at, line},
     moment::from_now,
 };
-use crate::{clock::Clock, domain::time::Timestamp};
+use crate::{
+    clock::Clock,
+    domain::{event::EventState, time::Timestamp},
+};
 
 const PATH: &str = "/v1/events";
 
 const AFTER_HELP: &str = "\
 Examples:
-  riposte events --type site.deploy.failed
+  riposte events --type 'site.deploy.*' --since 1h
+  riposte events --subject site/7 --oldest
   riposte events --id 7f2a            the events that their producer calls so
   riposte events --all --json > events.ndjson
   riposte events get evt_01h455vb4pex5vsknk084sn02q
@@ -49,15 +53,24 @@ pub struct EventsArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Filters")]
 struct Filter {
-    /// Only events of this type, for example site.deploy.failed
+    /// Only events of this type, for example site.deploy.failed, site.* or site.>
     #[arg(long = "type", value_name = "TYPE")]
     event_type: Option<String>,
+    /// Only events from this source
+    #[arg(long, value_name = "URI")]
+    source: Option<String>,
+    /// Only events about this subject
+    #[arg(long)]
+    subject: Option<String>,
     /// Only those that their producer calls so
     #[arg(long, value_name = "ID")]
     id: Option<String>,
     /// Only those that came out of this one, with itself: evt_…
     #[arg(long, value_name = "EVENT")]
     correlation: Option<String>,
+    /// Only events in this state: accepted, loop_suppressed or test
+    #[arg(long)]
+    state: Option<EventState>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -154,7 +167,10 @@ impl Filter {
     fn query(&self) -> Query {
         Query::new(PATH)
             .with("type", self.event_type.as_ref())
+            .with("source", self.source.as_ref())
+            .with("subject", self.subject.as_ref())
             .with("event_id", self.id.as_ref())
+            .with("state", self.state.as_ref())
             .with("correlation", self.correlation.as_ref())
     }
 }

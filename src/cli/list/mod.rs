@@ -17,9 +17,10 @@ pub use self::{
 use super::{
     CliError, Exit,
     client::{Answer, ClientError, Gateway, read},
+    moment::Moment,
     terminal,
 };
-use crate::clock::Clock;
+use crate::{clock::Clock, domain::time::Timestamp};
 
 /// The most entries that the gateway gives in a page.
 const MAX_PAGE: u32 = 250;
@@ -34,6 +35,15 @@ pub struct ListOptions {
     /// Where to go on: what an earlier list ended with
     #[arg(long)]
     cursor: Option<String>,
+    /// The oldest first
+    #[arg(long)]
+    oldest: bool,
+    /// Only what was made since then: 1h, or a time like 2026-01-31T12:00:00Z
+    #[arg(long, value_name = "TIME")]
+    since: Option<Moment>,
+    /// Only what was made before then
+    #[arg(long, value_name = "TIME")]
+    until: Option<Moment>,
     /// Show all there are, page by page, as they come
     #[arg(long, conflicts_with = "limit")]
     all: bool,
@@ -49,6 +59,8 @@ pub struct Page {
     pub data: Vec<Box<RawValue>>,
     /// Where the next page begins.
     pub next: Option<String>,
+    /// Up to when all were looked at, where a search was ended before the page was full.
+    pub scanned_until: Option<Timestamp>,
 }
 
 impl ListOptions {
@@ -66,6 +78,7 @@ impl ListOptions {
         let mut shown = 0;
         let mut tables = Tables::<R>::new(terminal::width());
         let mut cursor = self.cursor.clone();
+        let query = self.range(query.clone(), clock.now());
         loop {
             let path = query.page(self.page(shown), cursor.as_deref());
             let page = Page::of(&gateway.get(&path).await?)?;
@@ -76,6 +89,9 @@ impl ListOptions {
             }
             // Whoever reads along sees a page before the next one is asked for.
             out.flush()?;
+            if let Some(reached) = page.scanned_until.filter(|_| page.data.is_empty()) {
+                tell(&format!("none up to {reached}; looking further"))?;
+            }
             cursor = page.next;
             if cursor.is_none() || self.is_enough(shown) {
                 break;
@@ -83,6 +99,15 @@ impl ListOptions {
         }
         note::<R>(shown, cursor.as_deref())?;
         Ok(if shown > 0 { Exit::Success } else { Exit::No })
+    }
+
+    /// `query` in the order and the range of time that are asked for.
+    fn range(&self, query: Query, now: Timestamp) -> Query {
+        let time = |moment: Option<Moment>| moment.map(|moment| moment.before(now));
+        query
+            .with("order", self.oldest.then_some("oldest"))
+            .with("since", time(self.since).as_ref())
+            .with("until", time(self.until).as_ref())
     }
 
     /// How many to ask for when `shown` are shown.
@@ -126,6 +151,10 @@ fn note<R: Row>(shown: u32, next: Option<&str>) -> io::Result<()> {
         (_, Some(next)) => format!("more: --cursor {next}"),
         (_, None) => return Ok(()),
     };
+    tell(&note)
+}
+
+fn tell(note: &str) -> io::Result<()> {
     writeln!(anstream::stderr(), "{}", note.dimmed())
 }
 

@@ -16,14 +16,18 @@ use super::{
     moment::Both,
     pretty::pretty,
 };
-use crate::{clock::Clock, domain::time::Timestamp};
+use crate::{
+    clock::Clock,
+    domain::{listener::ListenerState, time::Timestamp},
+};
 
 /// Where listeners are.
 pub const PATH: &str = "/v1/listeners";
 
 const AFTER_HELP: &str = "\
 Examples:
-  riposte listeners
+  riposte listeners --hears site.deploy.failed
+  riposte listeners --endpoint end_01h455vb4pex5vsknk084sn02q
   riposte listeners get lis_01h455vb4pex5vsknk084sn02q     with its event pattern
   riposte listeners get lis_01h455vb4pex5vsknk084sn02q --json
 
@@ -38,9 +42,28 @@ pub struct ListenersArgs {
     #[command(subcommand)]
     one: Option<Get>,
     #[command(flatten)]
+    filter: Filter,
+    #[command(flatten)]
     list: ListOptions,
     #[command(flatten)]
     gateway: GatewayOptions,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Filters")]
+struct Filter {
+    /// Only those in this state: enabled or disabled
+    #[arg(long)]
+    state: Option<ListenerState>,
+    /// Only those whose name has this in it, in any case
+    #[arg(long)]
+    name: Option<String>,
+    /// Only those that wait for events of this type, for example site.deploy.failed
+    #[arg(long, value_name = "TYPE")]
+    hears: Option<String>,
+    /// Only those that send to this endpoint: end_…
+    #[arg(long)]
+    endpoint: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -107,7 +130,7 @@ impl ListenersArgs {
             let clock = Clock::system();
             let gateway = self.gateway.gateway(&clock)?;
             let Some(Get::Get { id, json }) = self.one else {
-                let query = Query::new(PATH);
+                let query = self.filter.query();
                 return self
                     .list
                     .show::<Listener>(&gateway, &query, &clock, out)
@@ -120,6 +143,16 @@ impl ListenersArgs {
             }
             Ok(Exit::Success)
         })
+    }
+}
+
+impl Filter {
+    fn query(&self) -> Query {
+        Query::new(PATH)
+            .with("state", self.state.as_ref())
+            .with("name", self.name.as_ref())
+            .with("hears", self.hears.as_ref())
+            .with("endpoint", self.endpoint.as_ref())
     }
 }
 

@@ -154,6 +154,20 @@ async fn endpoints_and_listeners_are_listed_and_shown() {
         .shows(&[&listener, "✓ enabled", &webhook]);
     let shown = shell.runs(&["listeners", "get", &listener]).await;
     shown.shows(&[&listener, "a.*", "when", "\"subject\": [", "\"x\""]);
+    let heard = ["listeners", "--hears", "a.b", "--endpoint", &endpoint];
+    shell.runs(&heard).await.shows(&[&listener]);
+    let none = shell.runs(&["endpoints", "--state", "disabled"]).await;
+    none.refused(1, "no endpoints");
+    let paused = [
+        "endpoints",
+        "--state",
+        "paused",
+        "--name",
+        "c",
+        "--to",
+        "127.0.0.1",
+    ];
+    shell.runs(&paused).await.shows(&[&endpoint]);
     let lines = shell.runs(&["listeners", "--json"]).await.lines();
     assert_eq!(lines, api.list("/v1/listeners").await);
 }
