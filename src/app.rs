@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     api::{self, ApiSettings, ApiState},
     clock::Clock,
-    config::Config,
+    config::{Config, DefaultQuotas},
     domain::{
         api_key::ApiKey,
         chance::Chance,
@@ -16,6 +16,7 @@ use crate::{
         duration::HumanDuration,
         ids::{Ids, ProjectId, default_project},
         json,
+        quota::{Quota, Quotas},
         retention::Retention,
         retry::{RetryDocument, RetryError, RetryPolicy},
         seal::{Keyring, SealingKey},
@@ -153,6 +154,9 @@ impl App {
         }
         server.abort();
         engine.stop().await;
+        if let Err(error) = store.write_notes(clock.now()).await {
+            tracing::warn!(%error, "what was noted last is lost");
+        }
         store.close().await;
         ended
     }
@@ -241,6 +245,23 @@ async fn open_store(config: &Config, key: SealingKey, chance: &Chance) -> StoreR
         chance: chance.clone(),
     })
     .await
+    .map(|store| store.with_quotas(default_quotas(&config.quotas)))
+}
+
+fn default_quotas(configured: &DefaultQuotas) -> Quotas {
+    let limits = [
+        (Quota::EventsPerSecond, configured.events_per_second),
+        (Quota::EventsBurst, configured.events_burst),
+        (Quota::Listeners, configured.listeners),
+        (Quota::Endpoints, configured.endpoints),
+        (Quota::PendingDeliveries, configured.pending_deliveries),
+        (Quota::StoredBytes, configured.stored_bytes),
+    ];
+    let mut quotas = Quotas::default();
+    for (quota, limit) in limits {
+        quotas.set(quota, limit);
+    }
+    quotas
 }
 
 fn api_settings(config: &Config, operator_key: ApiKey) -> ApiSettings {

@@ -98,9 +98,11 @@ impl Caller {
             Err(StoreError::NotFound(_)) => return Err(refused()),
             found => found?,
         };
-        if !key.matches(&record.hash) || !record.is_live(state.clock.now()) {
+        let now = state.clock.now();
+        if !key.matches(&record.hash) || !record.is_live(now) {
             return Err(refused());
         }
+        state.store.note_use(record.id, now);
         let own = record.project.map(|id| Self::Project {
             id,
             key: record.id,

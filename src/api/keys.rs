@@ -81,6 +81,9 @@ pub struct KeyView {
     /// When it was revoked; null if it was not.
     #[schema(value_type = Option<String>, format = DateTime)]
     revoked_at: Option<Timestamp>,
+    /// When it was last used, right to a minute; null if it never was.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    last_used_at: Option<Timestamp>,
 }
 
 /// A key that was just made.
@@ -125,6 +128,7 @@ async fn create(
         created_at: now,
         expires_at,
         revoked_at: None,
+        last_used_at: None,
     };
     let answer = |record: &KeyRecord| {
         let made = MadeKey {
@@ -248,6 +252,7 @@ impl KeyView {
             created_at: record.created_at,
             expires_at: record.expires_at,
             revoked_at: record.revoked_at,
+            last_used_at: record.last_used_at,
         }
     }
 }

@@ -14,7 +14,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    domain::cloudevents::{DecodeClass, DecodeError},
+    domain::{
+        cloudevents::{DecodeClass, DecodeError},
+        quota::{Exceeded, Quota},
+    },
     engine::{AcceptError, Overload, TrialError},
     store::StoreError,
 };
@@ -90,6 +93,14 @@ codes! {
     IdempotencyKeyReused = "idempotency_key_reused", UNPROCESSABLE_ENTITY;
     /// The project has its share of what the gateway can do at a time: come back later.
     TooManyRequests = "too_many_requests", TOO_MANY_REQUESTS;
+    /// The project sends more events in a second than it may: come back later.
+    RateLimited = "rate_limited", TOO_MANY_REQUESTS;
+    /// The project has as many pending deliveries as it may have: come back when some have ended.
+    BacklogFull = "backlog_full", TOO_MANY_REQUESTS;
+    /// The project stores as many bytes as it may.
+    StorageFull = "storage_full", INSUFFICIENT_STORAGE;
+    /// The project has as much of this as it may have.
+    QuotaExceeded = "quota_exceeded", FORBIDDEN;
     /// The gateway has more than it can write: come back later.
     Overloaded = "overloaded", SERVICE_UNAVAILABLE;
     /// The store does not answer, or the gateway is stopping: come back later.
@@ -100,6 +111,9 @@ codes! {
 
 /// How long a producer that is turned away is asked to stay away.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// The same where room is made by the end of deliveries, or by retention.
+const RETRY_WHEN_FULL: Duration = Duration::from_secs(10);
 
 /// An error as it is answered.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -118,6 +132,10 @@ pub struct Problem {
     /// The places in the body that are wrong.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<Place>,
+    /// How long to stay away, where that is known.
+    #[serde(skip)]
+    #[schema(ignore)]
+    pub retry_after: Option<Duration>,
 }
 
 /// A place in the body, and what is wrong there.
@@ -147,6 +165,7 @@ impl Problem {
             code,
             detail: detail.into(),
             errors: Vec::new(),
+            retry_after: None,
         }
     }
 
@@ -202,14 +221,11 @@ impl IntoResponse for Problem {
             header::CONTENT_TYPE,
             HeaderValue::from_static("application/problem+json"),
         );
-        if matches!(
-            self.code,
-            Code::TooManyRequests | Code::Overloaded | Code::Unavailable
-        ) {
-            headers.insert(
-                header::RETRY_AFTER,
-                HeaderValue::from(RETRY_AFTER.as_secs()),
-            );
+        if matches!(status.as_u16(), 429 | 503 | 507) {
+            let wait = self.retry_after.unwrap_or(RETRY_AFTER);
+            let seconds = wait.as_millis().div_ceil(1_000).max(1);
+            let seconds = u64::try_from(seconds).unwrap_or(u64::MAX);
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         if self.code == Code::Unauthorized {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
@@ -240,6 +256,7 @@ impl From<StoreError> for Problem {
                 Code::IdempotencyKeyReused,
                 "another request was carried out under this key; give each request a key of its own",
             ),
+            StoreError::OverQuota(exceeded) => (*exceeded).into(),
             error if error.is_transient() => {
                 tracing::error!(%error, "the store is unavailable");
                 Self::new(
@@ -266,6 +283,7 @@ impl From<AcceptError> for Problem {
                 Code::Overloaded,
                 "there are as many events waiting to be written as there can be; come back later",
             ),
+            AcceptError::OverQuota(exceeded) => exceeded.into(),
             AcceptError::Unavailable => Self::new(
                 Code::Unavailable,
                 "the events may not have been stored; send them again, with the same ids",
@@ -274,6 +292,21 @@ impl From<AcceptError> for Problem {
                 tracing::error!(%error, "an event was refused by the store");
                 Self::new(Code::Internal, "the gateway failed; its log says why")
             }
+        }
+    }
+}
+
+impl From<Exceeded> for Problem {
+    fn from(exceeded: Exceeded) -> Self {
+        let (code, retry_after) = match exceeded.quota {
+            Quota::EventsPerSecond => (Code::RateLimited, exceeded.wait),
+            Quota::PendingDeliveries => (Code::BacklogFull, Some(RETRY_WHEN_FULL)),
+            Quota::StoredBytes => (Code::StorageFull, Some(RETRY_WHEN_FULL)),
+            Quota::EventsBurst | Quota::Listeners | Quota::Endpoints => (Code::QuotaExceeded, None),
+        };
+        Self {
+            retry_after,
+            ..Self::new(code, exceeded.to_string())
         }
     }
 }

@@ -47,13 +47,15 @@ refusals! {
     /// An endpoint cannot be tested so, or not now.
     EndpointTestRefused = BadParameter | BadEvent | TooLarge | Invalid | UrlRefused | WrongState
         | TooManyRequests;
+    /// The project has as much as it may have.
+    QuotaExceeded = QuotaExceeded;
     /// The name is taken.
     AlreadyExists = AlreadyExists;
     /// The state of things forbids it.
     WrongState = WrongState;
     /// An event cannot be taken, now or ever.
     EventRefused = BadEvent | EventConflict | TooLarge | UnsupportedMediaType | SchemaViolation
-        | TooManyRequests | Overloaded | Unavailable;
+        | TooManyRequests | RateLimited | BacklogFull | StorageFull | QuotaExceeded | Overloaded | Unavailable;
     /// The gateway does not work now.
     Unavailable = Unavailable;
 }
@@ -110,7 +112,9 @@ fn header_of(status: StatusCode) -> Option<(HeaderName, Header)> {
             let description = "How to say who asks: `Bearer`.";
             (header::WWW_AUTHENTICATE, Type::String, description)
         }
-        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
+        StatusCode::TOO_MANY_REQUESTS
+        | StatusCode::SERVICE_UNAVAILABLE
+        | StatusCode::INSUFFICIENT_STORAGE => {
             let description = "How many seconds to wait before asking again.";
             (header::RETRY_AFTER, Type::Integer, description)
         }
@@ -130,7 +134,12 @@ mod tests {
     fn codes_of_one_status_share_a_response() {
         let responses = EventRefused::responses();
         let statuses: Vec<_> = responses.keys().map(String::as_str).collect();
-        assert_eq!(statuses, ["400", "409", "413", "415", "422", "429", "503"]);
+        assert_eq!(
+            statuses,
+            [
+                "400", "403", "409", "413", "415", "422", "429", "503", "507"
+            ]
+        );
         let told = serde_json::to_value(&responses["503"]).expect("JSON");
         let description = told["description"].as_str().expect("a text");
         for code in [Code::Overloaded, Code::Unavailable] {

@@ -9,6 +9,7 @@ use super::{
     access::{Scope, needs},
     auth::InProject,
     problem::ApiResult,
+    projects::QuotasView,
     state::ApiState,
 };
 use crate::{
@@ -26,7 +27,7 @@ pub fn routes() -> OpenApiRouter<ApiState> {
 }
 
 /// How much a project has of what, all at one moment.
-#[derive(Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct StatsView {
     /// Events.
     #[schema(example = 1_200)]
@@ -51,6 +52,8 @@ pub struct StatsView {
     pub fanouts: u64,
     /// What of the pending deliveries is due.
     pub queue: QueueView,
+    /// How much there may be, and how far that is used.
+    pub quotas: QuotasView,
 }
 
 /// How many deliveries are in which state.
@@ -104,11 +107,13 @@ async fn get(
     InProject { project, .. }: InProject,
 ) -> ApiResult<Json<StatsView>> {
     let stats = state.store.stats(project.id, state.clock.now()).await?;
-    Ok(Json(stats.into()))
+    let usage = state.store.usage(&[project.id]).await?;
+    let quotas = QuotasView::of(&state.store, &project, &usage);
+    Ok(Json(StatsView::of(stats, quotas)))
 }
 
-impl From<Stats> for StatsView {
-    fn from(stats: Stats) -> Self {
+impl StatsView {
+    fn of(stats: Stats, quotas: QuotasView) -> Self {
         let count = |counter| stats.counts.get(counter);
         Self {
             events: count(Counter::Events),
@@ -119,6 +124,7 @@ impl From<Stats> for StatsView {
             skipped_without_rows: count(Counter::SkippedWithoutRows),
             fanouts: count(Counter::Fanouts),
             queue: QueueView::of(stats.backlog),
+            quotas,
         }
     }
 }
@@ -155,12 +161,12 @@ mod tests {
 
     #[test]
     fn every_state_is_there_even_where_there_is_none_in_it() {
-        let mut stats = Stats::default();
-        stats.counts[Counter::of(DeliveryState::Dead)] = 7;
-        let view = serde_json::to_value(StatsView::from(stats)).expect("JSON");
+        let mut counts = Counts::default();
+        counts[Counter::of(DeliveryState::Dead)] = 7;
+        let view = serde_json::to_value(DeliveryCounts::of(&counts)).expect("JSON");
         for state in DeliveryState::ALL {
             let expected = if *state == DeliveryState::Dead { 7 } else { 0 };
-            assert_eq!(view["deliveries"][state.as_str()], expected, "{state}");
+            assert_eq!(view[state.as_str()], expected, "{state}");
         }
     }
 }

@@ -18,8 +18,8 @@ use std::{net::SocketAddr, path::PathBuf};
 
 pub use error::{ConfigError, Conflict, Origin, ValueError};
 pub use sections::{
-    Dedupe, Delivery, Idempotency, Ingest, Limits, Log, Retention, Retry, Secrets, Shutdown,
-    Sqlite, keys,
+    Dedupe, DefaultQuotas, Delivery, Idempotency, Ingest, Limits, Log, Retention, Retry, Secrets,
+    Shutdown, Sqlite, keys,
 };
 pub use settings::{Flag, Key, Setting, Settings, Sources};
 pub use types::{Database, LogFilter, LogFormat, SecretText};
@@ -50,6 +50,8 @@ pub struct Config {
     pub limits: Limits,
     /// See [`Ingest`].
     pub ingest: Ingest,
+    /// See [`DefaultQuotas`].
+    pub quotas: DefaultQuotas,
     /// See [`Delivery`].
     pub delivery: Delivery,
     /// See [`Retry`].
@@ -92,6 +94,7 @@ impl Config {
             secrets_key: settings.get_optional("secrets_key", sealing_key)?,
             limits: Limits::read(settings)?,
             ingest: Ingest::read(settings)?,
+            quotas: DefaultQuotas::read(settings)?,
             delivery: Delivery::read(settings)?,
             retry: Retry::read(settings)?,
             secrets: Secrets::read(settings)?,

@@ -11,7 +11,7 @@ use super::{
     settings::{Key, Settings},
     values::{
         bytes, duration, flag, fraction, host_name, list, log_filter, log_format, network, port,
-        schedule, whole,
+        schedule, unless_none, whole,
     },
 };
 
@@ -41,6 +41,7 @@ pub fn keys() -> impl Iterator<Item = &'static Key> {
         ROOT_KEYS,
         Limits::KEYS,
         Ingest::KEYS,
+        DefaultQuotas::KEYS,
         Delivery::KEYS,
         Retry::KEYS,
         Secrets::KEYS,
@@ -58,6 +59,7 @@ pub fn keys() -> impl Iterator<Item = &'static Key> {
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
+const MOST_STORED: u64 = 1 << 50;
 const MILLISECOND: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -113,6 +115,24 @@ section! {
         group_events: usize = 1000, whole(1..=100_000);
         /// The part of the queue that one project may fill.
         project_share: f64 = 0.5, fraction(0.01..=1.0);
+    }
+}
+
+section! {
+    /// What a project may have that has no quotas of its own.
+    DefaultQuotas = "quotas." {
+        /// The most events in a second; beyond, producers are asked to come later.
+        events_per_second: Option<u64> = "none", unless_none(whole(1..=1_000_000));
+        /// The most events at once; where there is none, as many as in a second.
+        events_burst: Option<u64> = "none", unless_none(whole(1..=1_000_000));
+        /// The most listeners.
+        listeners: Option<u64> = "none", unless_none(whole(0..=1_000_000_000));
+        /// The most endpoints.
+        endpoints: Option<u64> = "none", unless_none(whole(0..=1_000_000_000));
+        /// The most pending deliveries; beyond, producers are asked to come later.
+        pending_deliveries: Option<u64> = "none", unless_none(whole(0..=1_000_000_000));
+        /// The most bytes of the data of events and of captured responses.
+        stored_bytes: Option<u64> = "none", unless_none(bytes(0..=MOST_STORED));
     }
 }
 

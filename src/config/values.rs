@@ -26,6 +26,19 @@ pub(super) fn whole<T: TryFrom<i64>>(
     }
 }
 
+/// A value, or the word `none`.
+pub(super) fn unless_none<T>(
+    read: impl Fn(&Value) -> Result<T, ValueError>,
+) -> impl Fn(&Value) -> Result<Option<T>, ValueError> {
+    // The environment has texts alone, and takes the type of a key from its default.
+    let number = |text: &str| text.trim().parse().ok().map(Value::Integer);
+    move |value| match value.as_str() {
+        Some("none") => Ok(None),
+        Some(text) => read(&number(text).unwrap_or_else(|| value.clone())).map(Some),
+        None => read(value).map(Some),
+    }
+}
+
 pub(super) fn fraction(range: RangeInclusive<f64>) -> impl Fn(&Value) -> Result<f64, ValueError> {
     move |value| {
         let number = match value {

@@ -27,6 +27,7 @@ pub mod listener;
 pub mod media_type;
 pub mod names;
 pub mod project;
+pub mod quota;
 pub mod retention;
 pub mod retry;
 pub mod schema;

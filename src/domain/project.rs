@@ -3,7 +3,7 @@
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use super::{ids::ProjectId, time::Timestamp};
+use super::{ids::ProjectId, quota::Quotas, time::Timestamp};
 
 /// The most characters that the name of a project may have.
 pub const MAX_PROJECT_NAME: usize = 63;
@@ -83,6 +83,8 @@ pub struct Project {
     pub openings: Openings,
     /// How often it has changed, its making counted.
     pub version: u64,
+    /// The quotas that are its own.
+    pub quotas: Quotas,
     /// When it was made.
     pub created_at: Timestamp,
 }

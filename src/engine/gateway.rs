@@ -14,6 +14,7 @@ use super::{
     directory::Directory,
     lanes::Lanes,
     plan::Planner,
+    rates::Rates,
     retention::Progress,
     rulebook::Rulebook,
     trial::Trials,
@@ -23,6 +24,7 @@ use crate::{
         draft::EventDraft,
         ids::{EndpointId, EventId, ProjectId},
         project::Project,
+        quota::Exceeded,
         schema::Violation,
     },
     store::{StoreError, StoreResult, unit::Acceptance},
@@ -54,6 +56,9 @@ pub enum AcceptError {
     /// The store does not answer, or the gateway is stopping. Some of the events may be durable.
     #[error("the store is unavailable")]
     Unavailable,
+    /// A quota of the project is reached.
+    #[error("{0}")]
+    OverQuota(Exceeded),
     /// The store refuses an event.
     #[error("{0}")]
     Refused(String),
@@ -61,6 +66,9 @@ pub enum AcceptError {
 
 impl From<StoreError> for AcceptError {
     fn from(error: StoreError) -> Self {
+        if let StoreError::OverQuota(exceeded) = error {
+            return Self::OverQuota(exceeded);
+        }
         tracing::error!(%error, "an event could not be planned");
         match error.is_transient() {
             true => Self::Unavailable,
@@ -88,6 +96,7 @@ pub(super) struct Parts {
     pub(super) failed: CancellationToken,
     pub(super) context: Context,
     pub(super) admission: Arc<Admission>,
+    pub(super) rates: Rates,
     pub(super) planner: Arc<Planner>,
     pub(super) rulebook: Arc<Rulebook>,
     pub(super) directory: Arc<Directory>,
@@ -111,13 +120,14 @@ impl Gateway {
     /// after each event and all that it triggers is durable.
     ///
     /// # Errors
-    /// [`AcceptError`]; with [`AcceptError::Overloaded`] none of the events was taken, otherwise
-    /// some may have been: sending them again with their ids is safe.
+    /// [`AcceptError`]; with [`AcceptError::Overloaded`] and [`AcceptError::OverQuota`] none of the
+    /// events was taken, otherwise some may have been: sending them again with their ids is safe.
     pub async fn accept(
         &self,
         project: &Project,
         drafts: Vec<EventDraft>,
     ) -> Result<Vec<Sent>, AcceptError> {
+        self.check_quotas(project, drafts.len()).await?;
         let bytes = drafts.iter().map(|draft| draft.data.bytes().len()).sum();
         let admitted = self.parts.admission.admit(project.id, drafts.len(), bytes);
         let permit = Arc::new(admitted.map_err(AcceptError::Overloaded)?);
@@ -132,6 +142,20 @@ impl Gateway {
             results.push(self.conclude(project, id, draft, planned, &permit).await?);
         }
         Ok(results)
+    }
+
+    /// Whether `project` may send `events` events now. What is on its way to being durable is not
+    /// counted yet, so that a quota may be passed by as much as can be on its way.
+    async fn check_quotas(&self, project: &Project, events: usize) -> Result<(), AcceptError> {
+        let Context { store, clock, .. } = &self.parts.context;
+        let now = clock.now();
+        store.check_sending(project, now).await?;
+        let quotas = store.quotas_of(project);
+        let admitted = self.parts.rates.admit(project.id, &quotas, events);
+        admitted.map_err(|exceeded| {
+            store.note_refusal(project.id, exceeded.quota, now);
+            AcceptError::OverQuota(exceeded)
+        })
     }
 
     async fn submit(

@@ -16,8 +16,10 @@ mod jobs;
 mod judge;
 mod lane;
 mod lanes;
+mod notes;
 mod pace;
 mod plan;
+mod rates;
 mod record;
 mod refill;
 mod retention;
@@ -43,8 +45,8 @@ pub use trial::{MAX_TRIAL, TEST_EVENT_TYPE, TestEvent, TrialError, TrialRequest}
 use self::{
     admission::Admission, commit::GroupCommit, context::Context, directory::Directory,
     dispatch::Attempts, fanout::FanoutWorker, gateway::Parts, jobs::JobRunner, judge::Judge,
-    lanes::Lanes, plan::Planner, record::Recording, refill::Refill, retention::Sweeper,
-    rulebook::Rulebook,
+    lanes::Lanes, plan::Planner, rates::Rates, record::Recording, refill::Refill,
+    retention::Sweeper, rulebook::Rulebook,
 };
 use crate::{
     clock::Clock,
@@ -163,6 +165,7 @@ impl Engine {
         let parts = Parts {
             failed: failed.clone(),
             admission: Admission::new(&context.settings),
+            rates: Rates::new(context.clock.clone()),
             context: context.clone(),
             planner,
             rulebook,
@@ -178,6 +181,7 @@ impl Engine {
         };
         let jobs = JobRunner::new(gateway.clone());
         workers.spawn(watched(jobs.run(), &failed));
+        workers.spawn(watched(notes::run(context.clone()), &failed));
         Self {
             context,
             gateway,

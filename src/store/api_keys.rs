@@ -39,6 +39,8 @@ pub struct KeyRecord {
     pub expires_at: Option<Timestamp>,
     /// When it was revoked.
     pub revoked_at: Option<Timestamp>,
+    /// When it was last used, right to a minute.
+    pub last_used_at: Option<Timestamp>,
 }
 
 impl KeyRecord {
@@ -103,7 +105,11 @@ impl Store {
         window: &Window<KeyId>,
     ) -> StoreResult<Listed<KeyRecord, KeyId>> {
         let mut snapshot = self.snapshot().await?;
-        let read = |row: &SqliteRow| key(row).map(Some);
+        let read = |row: &SqliteRow| {
+            let mut key = key(row)?;
+            key.last_used_at = key.last_used_at.max(self.notes.last_use(key.id));
+            Ok(Some(key))
+        };
         let query = Query::of(&KEYS, project);
         query.list(&mut snapshot, window, read).await
     }
@@ -196,5 +202,6 @@ pub(super) fn key(row: &SqliteRow) -> StoreResult<KeyRecord> {
         created_at: row.time("created_at")?,
         expires_at: row.time_opt("expires_at")?,
         revoked_at: row.time_opt("revoked_at")?,
+        last_used_at: row.time_opt("last_used_at")?,
     })
 }

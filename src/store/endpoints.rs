@@ -21,6 +21,7 @@ use crate::domain::{
     audit::Action,
     endpoint::{Endpoint, EndpointConfig, LiveSecret, StateReason},
     ids::{EndpointId, ProjectId},
+    quota::Quota,
     signature::Secret,
     time::Timestamp,
 };
@@ -165,6 +166,8 @@ impl Store {
         new: &NewEndpoint,
         now: Timestamp,
     ) -> StoreResult<()> {
+        self.check_quota(connection, project, Quota::Endpoints, now)
+            .await?;
         let config = &new.config;
         sqlx::query(
             "INSERT INTO endpoints (id, project_id, name, url, state, state_reason, state_since, format,

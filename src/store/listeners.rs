@@ -22,6 +22,7 @@ use crate::domain::{
     endpoint::Endpoint,
     ids::{EndpointId, ListenerId, ProjectId},
     listener::{Listener, ListenerConfig, Reaction},
+    quota::Quota,
     signature::Secret,
     time::Timestamp,
 };
@@ -84,6 +85,8 @@ impl Store {
         answer: impl FnOnce(&Placed) -> Result<A, E>,
     ) -> Result<Done<Placed, A>, E> {
         let mut writing = self.begin(change).await?;
+        self.check_quota(&mut writing, project, Quota::Listeners, change.now)
+            .await?;
         let NewListener {
             id,
             mut config,

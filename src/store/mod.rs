@@ -26,8 +26,10 @@ pub mod idempotency;
 pub mod jobs;
 pub mod list;
 pub mod listeners;
+pub mod notes;
 pub mod projects;
 pub mod queue;
+pub mod quotas;
 pub mod record;
 pub mod retention;
 mod rows;
@@ -48,7 +50,7 @@ use sqlx::{Sqlite, SqliteConnection, Transaction, pool::PoolConnection};
 
 use zeroize::Zeroizing;
 
-use crate::domain::{chance::Chance, ids::Ids, seal::Keyring};
+use crate::domain::{chance::Chance, ids::Ids, quota::Quotas, seal::Keyring};
 
 /// How a store is opened.
 #[derive(Debug)]
@@ -70,6 +72,9 @@ pub struct Store {
     sealing: Arc<Sealing>,
     /// Names entries of the audit log.
     ids: Arc<Ids>,
+    notes: Arc<notes::Notes>,
+    /// The quotas of projects that have none of their own.
+    defaults: Quotas,
 }
 
 /// The database beneath. What differs between databases is found where this is matched.
@@ -98,6 +103,8 @@ impl Store {
                 keyring: settings.keyring,
                 chance: settings.chance,
             }),
+            notes: Arc::default(),
+            defaults: Quotas::default(),
         })
     }
 

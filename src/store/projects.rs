@@ -55,27 +55,29 @@ impl Store {
         writing.finish(project, answer).await
     }
 
-    /// Opens addresses for a project, or closes them again: `apply` is given what is open, and
+    /// Changes the name, the openings and the quotas of a project: `apply` is given the project, and
     /// nobody else changes it meanwhile. What comes out as it went in is not written.
     ///
     /// # Errors
     /// What `apply` and `answer` refuse, and what [`Store::begin`] does;
-    /// [`StoreError::NotFound`] if there is no such project.
-    pub async fn change_openings<A: Serialize, E: From<StoreError>>(
+    /// [`StoreError::NotFound`] if there is no such project, [`StoreError::Exists`] if there is
+    /// another one of its new name.
+    pub async fn change_project<A: Serialize, E: From<StoreError>>(
         &self,
         id: ProjectId,
         change: &Change,
-        apply: impl FnOnce(Openings) -> Result<Openings, E>,
+        apply: impl FnOnce(&mut Project) -> Result<(), E>,
         answer: impl FnOnce(&Project) -> Result<A, E>,
     ) -> Result<Done<Project, A>, E> {
         let mut writing = self.begin(change).await?;
         let before = find(&mut writing, id).await?;
         change.if_match.check(before.version)?;
-        let openings = apply(before.openings.clone())?;
-        if openings == before.openings {
+        let mut wanted = before.clone();
+        apply(&mut wanted)?;
+        if wanted == before {
             return writing.finish(before, answer).await;
         }
-        open(&mut writing, id, &openings).await?;
+        update(&mut writing, &wanted).await?;
         let after = find(&mut writing, id).await?;
         let entry = Entry::changed(Action::ProjectChanged, &before, &after)?;
         writing.note(entry).await?;
@@ -133,12 +135,14 @@ impl Store {
 
 async fn insert(connection: &mut Connection, project: &Project) -> StoreResult<()> {
     let inserted = sqlx::query(
-        "INSERT INTO projects (id, name, openings_json, created_at) VALUES ($1, $2, $3, $4)
+        "INSERT INTO projects (id, name, openings_json, quotas_json, created_at)
+         VALUES ($1, $2, $3, $4, $5)
          ON CONFLICT (name) DO NOTHING",
     )
     .bind(project.id.to_string())
     .bind(project.name.as_str())
     .bind(to_json(&project.openings)?)
+    .bind(to_json(&project.quotas)?)
     .bind(project.created_at.as_millis())
     .execute(connection)
     .await?;
@@ -148,16 +152,24 @@ async fn insert(connection: &mut Connection, project: &Project) -> StoreResult<(
     }
 }
 
-async fn open(connection: &mut Connection, id: ProjectId, openings: &Openings) -> StoreResult<()> {
-    sqlx::query("UPDATE projects SET openings_json = $2, version = version + 1 WHERE id = $1")
-        .bind(id.to_string())
-        .bind(to_json(openings)?)
-        .execute(connection)
-        .await?;
-    Ok(())
+async fn update(connection: &mut Connection, project: &Project) -> StoreResult<()> {
+    let updated = sqlx::query(
+        "UPDATE projects SET name = $2, openings_json = $3, quotas_json = $4, version = version + 1
+         WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM projects WHERE name = $2 AND id <> $1)",
+    )
+    .bind(project.id.to_string())
+    .bind(project.name.as_str())
+    .bind(to_json(&project.openings)?)
+    .bind(to_json(&project.quotas)?)
+    .execute(connection)
+    .await?;
+    match updated.rows_affected() {
+        0 => Err(StoreError::Exists("project")),
+        _ => Ok(()),
+    }
 }
 
-async fn find(connection: &mut Connection, id: ProjectId) -> StoreResult<Project> {
+pub(super) async fn find(connection: &mut Connection, id: ProjectId) -> StoreResult<Project> {
     let row = sqlx::query("SELECT * FROM projects WHERE id = $1")
         .bind(id.to_string())
         .fetch_optional(connection)
@@ -172,6 +184,7 @@ pub(super) fn project(row: &SqliteRow) -> StoreResult<Project> {
             .map_err(|error| super::columns::unreadable("name", error))?,
         openings: row.json::<Openings>("openings_json")?,
         version: row.number("version")?,
+        quotas: row.json("quotas_json")?,
         created_at: row.time("created_at")?,
     })
 }

@@ -21,6 +21,7 @@ mod malformed;
 mod openapi;
 mod overload;
 mod projects;
+mod quotas;
 mod reference;
 mod restart;
 mod retention;

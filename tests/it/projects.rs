@@ -184,6 +184,57 @@ async fn no_key_outlives_the_key_that_makes_it() {
 }
 
 #[tokio::test]
+async fn a_key_shows_when_it_was_last_used() {
+    let gateway = Gateway::start().await;
+    let customer = gateway.api().new_project("customer").await;
+    let second = customer.post("/v1/keys", json!({"name": "second"})).await;
+    let second = second.expect(201);
+    assert_eq!(second["last_used_at"], Value::Null);
+    let with_second = customer.with_key(second["key"].as_str().expect("a key"));
+    with_second.get("/v1/events").await.expect(200);
+    let find = async |api: &crate::support::Api| {
+        let keys = api.list("/v1/keys").await;
+        let found = keys.into_iter().find(|key| key["name"] == "second");
+        found.expect("it is listed")["last_used_at"].take()
+    };
+    let used = find(&customer).await;
+    assert!(used.is_string(), "{used}");
+    let gateway = gateway.restart().await;
+    assert_eq!(find(&gateway.api().in_project("customer")).await, used);
+}
+
+#[tokio::test]
+async fn a_project_is_renamed_and_keeps_all_that_it_has() {
+    let gateway = Gateway::start().await;
+    let operator = gateway.api();
+    let customer = operator.new_project("customer").await;
+    operator.new_project("another").await;
+    let event = customer.sends(json!({"type": "a.b"})).await;
+    let name = |name: &str| json!({"name": name});
+    for (path, new, status, code) in [
+        ("customer", "another", 409, "already_exists"),
+        ("customer", "No name", 422, "invalid"),
+        ("default", "mine", 409, "wrong_state"),
+        ("platform", "mine", 409, "wrong_state"),
+    ] {
+        let path = format!("/v1/projects/{path}");
+        let refused = operator.patch(&path, name(new)).await;
+        refused.refused(status, code);
+    }
+    let renamed = operator.patch("/v1/projects/customer", name("client"));
+    assert_eq!(renamed.await.expect(200)["name"], "client");
+    let path = format!("/v1/events/{event}");
+    operator.in_project("client").get(&path).await.expect(200);
+    customer.get(&path).await.expect(200);
+    operator
+        .new_project("customer")
+        .await
+        .get(&path)
+        .await
+        .refused(404, "not_found");
+}
+
+#[tokio::test]
 async fn no_key_may_do_more_than_the_key_that_makes_it() {
     let gateway = Gateway::start().await;
     let customer = gateway.api().new_project("customer").await;

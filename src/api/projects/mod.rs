@@ -1,6 +1,10 @@
-//! `/v1/projects`: the tenants, and what an operator opens for each. For operators alone.
+//! `/v1/projects`: the tenants, what an operator opens for each, and how much each may have. For
+//! operators alone.
 
 mod openings;
+mod quotas;
+
+use std::mem;
 
 use axum::{
     Json,
@@ -11,7 +15,10 @@ use serde_json::value::{RawValue, to_raw_value};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-pub use self::openings::{OpeningsBody, OpeningsView};
+pub use self::{
+    openings::{OpeningsBody, OpeningsView},
+    quotas::{QuotaView, QuotasBody, QuotasView},
+};
 use super::{
     access::needs_operator,
     answer::Answer,
@@ -20,8 +27,8 @@ use super::{
     finish::finish,
     object::Object,
     page::{ListParameters, Page},
-    problem::{ApiResult, Problem},
-    refusals::{AlreadyExists, BadParameter, Forbidden, Invalid, NotFound},
+    problem::{ApiResult, Code, Problem},
+    refusals::{AlreadyExists, BadParameter, Forbidden, Invalid, NotFound, WrongState},
     state::ApiState,
     tag::Tag,
     write::{Write, WriteResult},
@@ -29,11 +36,12 @@ use super::{
 use crate::{
     domain::{
         audit::Realm,
-        ids::ProjectId,
+        ids::{ProjectId, default_project, platform_project},
         project::{Openings, Project, ProjectName},
+        quota::Quotas,
         time::Timestamp,
     },
-    store::{StoreError, audit::Audited},
+    store::{StoreError, audit::Audited, quotas::Usage},
 };
 
 /// The routes of this folder.
@@ -44,26 +52,39 @@ pub fn routes() -> OpenApiRouter<ApiState> {
 }
 
 /// A project to make.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewProject {
     /// The name by which requests call it: 1 to 63 of `a-z`, `0-9` and `-`, beginning and ending
-    /// with a letter or digit. It stays.
+    /// with a letter or digit.
     #[schema(value_type = String, example = "acme")]
     name: ProjectName,
     /// What is opened for it.
     #[serde(default)]
     #[schema(value_type = OpeningsBody)]
     openings: Object<OpeningsBody>,
+    /// The quotas that are its own.
+    #[serde(default)]
+    #[schema(value_type = QuotasBody)]
+    quotas: Object<QuotasBody>,
 }
 
 /// What is to change about a project.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ProjectChange {
+    /// The name by which requests are to call it; what is sent under its old one no longer reaches it.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, example = "acme")]
+    name: Option<ProjectName>,
     /// What is opened for it; a list that is left out stays as it is.
+    #[serde(default)]
     #[schema(value_type = OpeningsBody)]
     openings: Object<OpeningsBody>,
+    /// Its quotas; one that is left out stays as it is, and null asks for what is configured.
+    #[serde(default)]
+    #[schema(value_type = QuotasBody)]
+    quotas: Object<QuotasBody>,
 }
 
 /// A project.
@@ -77,6 +98,8 @@ pub struct ProjectView {
     name: String,
     /// What an operator has opened for it.
     openings: OpeningsView,
+    /// How much it may have, and how far that is used.
+    quotas: QuotasView,
     /// When it was made.
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
@@ -104,12 +127,16 @@ async fn create(
         name: wanted.name,
         openings: wanted.openings.0.over(Openings::default())?,
         version: 1,
+        quotas: wanted.quotas.0.over(Quotas::default())?,
         created_at: change.now,
     };
     finish(async move {
         let answer = |made: &Project| {
             let path = format!("/v1/projects/{}", made.id);
-            let answer = Answer::created(path, &ProjectView::of(made.clone()));
+            let answer = Answer::created(
+                path,
+                &ProjectView::of(&state, made.clone(), &Usage::default()),
+            );
             answer.map(|answer| answer.of_version(made.version))
         };
         let made = state.store.insert_project(project, &change, answer).await?;
@@ -131,7 +158,10 @@ async fn list(
 ) -> ApiResult<Json<Page<ProjectView>>> {
     let window = asked.window()?;
     let projects = state.store.projects(&window).await?;
-    Ok(Json(Page::of(&window, projects, ProjectView::of)))
+    let ids: Vec<_> = projects.entries.iter().map(|project| project.id).collect();
+    let usage = state.store.usage(&ids).await?;
+    let view = |project| ProjectView::of(&state, project, &usage);
+    Ok(Json(Page::of(&window, projects, view)))
 }
 
 /// Get a project.
@@ -146,19 +176,21 @@ async fn get(
     Path(called): Path<String>,
 ) -> ApiResult<(Tag, Json<ProjectView>)> {
     let project = find(&state, &called).await?;
-    Ok((Tag(project.version), Json(ProjectView::of(project))))
+    let usage = state.store.usage(&[project.id]).await?;
+    let tag = Tag(project.version);
+    Ok((tag, Json(ProjectView::of(&state, project, &usage))))
 }
 
-/// Open addresses for a project, or close them again.
+/// Rename a project, open addresses for it, or limit it.
 ///
-/// It holds from the next attempt on. What is left out stays as it is; an empty list closes what
-/// it had opened.
+/// Openings hold from the next attempt on, quotas from the next request on. What is left out stays as
+/// it is; an empty list closes what it had opened.
 #[utoipa::path(patch, path = "/v1/projects/{project}", tag = "administration",
     params(("project" = String, Path, description = "The project: its name, or `prj_…`", example = "acme")),
     request_body(content = ProjectChange, example = json!({"openings": {"allow_http": true}})),
     responses(
         (status = 200, description = "The project as it is now.", body = ProjectView),
-        Forbidden, NotFound, Invalid))]
+        Forbidden, NotFound, AlreadyExists, WrongState, Invalid))]
 async fn change(
     State(state): State<ApiState>,
     Path(called): Path<String>,
@@ -171,12 +203,13 @@ async fn change(
     let id = find(&state, &called).await?.id;
     finish(async move {
         let _turn = state.policies.turn().await;
-        let apply = |before| Ok(wanted.openings.0.over(before)?);
+        let usage = state.store.usage(&[id]).await?;
+        let apply = |project: &mut Project| Ok(wanted.apply(project)?);
         let answer = |changed: &Project| {
-            let answer = Answer::ok(&ProjectView::of(changed.clone()));
+            let answer = Answer::ok(&ProjectView::of(&state, changed.clone(), &usage));
             answer.map(|answer| answer.of_version(changed.version))
         };
-        let changed = state.store.change_openings(id, &change, apply, answer);
+        let changed = state.store.change_project(id, &change, apply, answer);
         let changed = changed.await?;
         open(&state, &changed.now)?;
         Ok(changed.answer)
@@ -195,10 +228,36 @@ async fn find(state: &ApiState, called: &str) -> Result<Project, StoreError> {
     }
 }
 
+impl ProjectChange {
+    fn apply(self, project: &mut Project) -> ApiResult<()> {
+        if let Some(name) = self.name
+            && name != project.name
+        {
+            if [default_project(), platform_project()].contains(&project.id) {
+                let detail = "the projects default and platform keep their names";
+                return Err(Problem::new(Code::WrongState, detail));
+            }
+            project.name = name;
+        }
+        project.openings = self.openings.0.over(mem::take(&mut project.openings))?;
+        project.quotas = self.quotas.0.over(project.quotas)?;
+        Ok(())
+    }
+}
+
 /// Lets the openings of `project` hold for what is sent from now on.
 fn open(state: &ApiState, project: &Project) -> ApiResult<()> {
     let set = state.policies.set(project.id, &project.openings);
     set.map_err(|error| Problem::invalid("/openings/allow_hosts", error.to_string()))
+}
+
+/// What an operator decided about a project: what it has is nobody's change.
+#[derive(Serialize)]
+struct Setup<'a> {
+    id: ProjectId,
+    name: &'a str,
+    openings: OpeningsView,
+    quotas: Quotas,
 }
 
 /// What an operator does to a project is the gateway's business.
@@ -212,13 +271,19 @@ impl Audited for Project {
     }
 
     fn document(&self) -> serde_json::Result<Box<RawValue>> {
-        to_raw_value(&ProjectView::of(self.clone()))
+        to_raw_value(&Setup {
+            id: self.id,
+            name: self.name.as_str(),
+            openings: OpeningsView::of(&self.openings),
+            quotas: self.quotas,
+        })
     }
 }
 
 impl ProjectView {
-    fn of(project: Project) -> Self {
+    fn of(state: &ApiState, project: Project, usage: &Usage) -> Self {
         Self {
+            quotas: QuotasView::of(&state.store, &project, usage),
             id: project.id,
             name: project.name.into(),
             openings: OpeningsView::of(&project.openings),
