@@ -288,6 +288,7 @@ impl From<AcceptError> for Problem {
                 Code::Unavailable,
                 "the events may not have been stored; send them again, with the same ids",
             ),
+            AcceptError::KeyReused => StoreError::KeyReused.into(),
             AcceptError::Refused(error) => {
                 tracing::error!(%error, "an event was refused by the store");
                 Self::new(Code::Internal, "the gateway failed; its log says why")

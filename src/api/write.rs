@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use axum::{
     extract::{ConnectInfo, FromRequest, FromRequestParts, Request},
-    http::request::Parts,
+    http::{HeaderMap, request::Parts},
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
@@ -25,6 +25,7 @@ use crate::{
         audit::{Actor, Realm},
         idempotency::IdempotencyKey,
     },
+    engine::AcceptError,
     store::{
         StoreError,
         change::Change,
@@ -135,7 +136,7 @@ impl<T: Content, W: Writer> FromRequest<ApiState> for Write<T, W> {
     async fn from_request(request: Request, state: &ApiState) -> WriteResult<Self> {
         let (mut parts, body) = request.into_parts();
         let by = W::from_request_parts(&mut parts, state).await?;
-        let key = idempotency_key(&parts)?;
+        let key = idempotency_key(&parts.headers)?;
         let mut change = Change {
             by: by.actor(),
             address: peer(&parts),
@@ -168,16 +169,16 @@ impl<T: Content, W: Writer> FromRequest<ApiState> for Write<T, W> {
 ///
 /// # Errors
 /// If the header holds no key.
-pub fn idempotency_key(parts: &Parts) -> ApiResult<Option<IdempotencyKey>> {
-    let mut values = parts.headers.get_all(IDEMPOTENCY_KEY).iter();
-    let (Some(value), None) = (values.next(), values.next()) else {
-        return match parts.headers.contains_key(IDEMPOTENCY_KEY) {
-            true => Err(bad_key("give one")),
-            false => Ok(None),
-        };
-    };
-    let key = IdempotencyKey::parse(value.as_bytes());
-    key.map(Some).map_err(|error| bad_key(&error.to_string()))
+pub fn idempotency_key(headers: &HeaderMap) -> ApiResult<Option<IdempotencyKey>> {
+    let mut values = headers.get_all(IDEMPOTENCY_KEY).iter();
+    match (values.next(), values.next()) {
+        (None, _) => Ok(None),
+        (Some(_), Some(_)) => Err(bad_key("there are several; a request has one")),
+        (Some(value), None) => match IdempotencyKey::parse(value.as_bytes()) {
+            Ok(key) => Ok(Some(key)),
+            Err(error) => Err(bad_key(&error.to_string())),
+        },
+    }
 }
 
 fn bad_key(why: &str) -> Problem {
@@ -207,6 +208,12 @@ fn peer(parts: &Parts) -> Option<std::net::IpAddr> {
 impl From<Problem> for Ended {
     fn from(problem: Problem) -> Self {
         Self::Refused(problem)
+    }
+}
+
+impl From<AcceptError> for Ended {
+    fn from(error: AcceptError) -> Self {
+        Self::Refused(error.into())
     }
 }
 

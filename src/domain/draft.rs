@@ -254,6 +254,15 @@ fn first_time(is_new: bool) -> Result<(), AttributeReason> {
     }
 }
 
+/// A hash of all that a producer sent together.
+pub fn hash_of_all(drafts: &[EventDraft]) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    for draft in drafts {
+        hash.update(draft.hash());
+    }
+    hash.finalize().into()
+}
+
 fn hash_part(hash: &mut Sha256, part: &[u8]) {
     hash.update((part.len() as u64).to_be_bytes());
     hash.update(part);

@@ -21,13 +21,17 @@ use super::{
 };
 use crate::{
     domain::{
-        draft::EventDraft,
+        draft::{EventDraft, hash_of_all},
+        idempotency::IdempotencyKey,
         ids::{EndpointId, EventId, ProjectId},
         project::Project,
         quota::Exceeded,
         schema::Violation,
     },
-    store::{StoreError, StoreResult, unit::Acceptance},
+    store::{
+        StoreError, StoreResult,
+        unit::{Acceptance, EventKey},
+    },
 };
 
 /// How often a unit is planned again because the rules have moved, before the producer is told to
@@ -62,6 +66,9 @@ pub enum AcceptError {
     /// The store refuses an event.
     #[error("{0}")]
     Refused(String),
+    /// Another request was carried out under the same idempotency key.
+    #[error("another request was carried out under this idempotency key")]
+    KeyReused,
 }
 
 impl From<StoreError> for AcceptError {
@@ -110,36 +117,73 @@ pub(super) struct Parts {
     pub(super) retention: Arc<Progress>,
 }
 
+/// An event that is being taken.
+struct Sending<'a> {
+    project: &'a Project,
+    id: EventId,
+    draft: EventDraft,
+    /// Its place in a request that was marked.
+    request: Option<EventKey>,
+    permit: &'a Arc<Permit>,
+}
+
 impl Gateway {
     /// Whether the engine still runs.
     pub fn is_running(&self) -> bool {
         !self.parts.failed.is_cancelled()
     }
 
-    /// Takes events of `project`, in their order. What it gives is in the same order, and comes
-    /// after each event and all that it triggers is durable.
+    /// Takes events of `project`, in their order, from a request that its client may have marked
+    /// with `key`. What it gives is in the same order, and comes after each event and all that it
+    /// triggers is durable.
     ///
     /// # Errors
-    /// [`AcceptError`]; with [`AcceptError::Overloaded`] and [`AcceptError::OverQuota`] none of the
-    /// events was taken, otherwise some may have been: sending them again with their ids is safe.
+    /// [`AcceptError`]; with [`AcceptError::Overloaded`], [`AcceptError::OverQuota`] and
+    /// [`AcceptError::KeyReused`] none of the events was taken, otherwise some may have been: sending
+    /// them again with their ids, or with the same key, is safe.
     pub async fn accept(
         &self,
         project: &Project,
         drafts: Vec<EventDraft>,
+        key: Option<&IdempotencyKey>,
     ) -> Result<Vec<Sent>, AcceptError> {
         self.check_quotas(project, drafts.len()).await?;
         let bytes = drafts.iter().map(|draft| draft.data.bytes().len()).sum();
         let admitted = self.parts.admission.admit(project.id, drafts.len(), bytes);
         let permit = Arc::new(admitted.map_err(AcceptError::Overloaded)?);
-        let mut submitted = Vec::with_capacity(drafts.len());
-        for draft in drafts {
-            let id = self.parts.context.ids.next(self.parts.context.clock.now());
-            let planned = self.submit(project, id, draft.clone(), &permit).await?;
-            submitted.push((id, draft, planned));
+        let mark = key.map(|key| (key, hash_of_all(&drafts)));
+        if let Some((key, hash)) = mark {
+            let first = EventKey::of_request(project.id, key, 0, hash);
+            let Context {
+                store,
+                clock,
+                settings,
+                ..
+            } = &self.parts.context;
+            let since = clock.now().minus(settings.dedupe_window);
+            if store.is_anothers(&first, since).await? {
+                return Err(AcceptError::KeyReused);
+            }
         }
-        let mut results = Vec::with_capacity(submitted.len());
-        for (id, draft, planned) in submitted {
-            results.push(self.conclude(project, id, draft, planned, &permit).await?);
+        let mut results = Vec::with_capacity(drafts.len());
+        let mut submitted = Vec::with_capacity(drafts.len());
+        for (place, draft) in drafts.into_iter().enumerate() {
+            let sending = Sending {
+                project,
+                id: self.parts.context.ids.next(self.parts.context.clock.now()),
+                draft,
+                request: mark.map(|(key, hash)| EventKey::of_request(project.id, key, place, hash)),
+                permit: &permit,
+            };
+            let planned = self.submit(&sending).await?;
+            // The first one says whether the key is another request's: the others wait for that.
+            match mark.is_some() && place == 0 {
+                true => results.push(self.conclude(sending, planned).await?),
+                false => submitted.push((sending, planned)),
+            }
+        }
+        for (sending, planned) in submitted {
+            results.push(self.conclude(sending, planned).await?);
         }
         Ok(results)
     }
@@ -160,16 +204,16 @@ impl Gateway {
 
     async fn submit(
         &self,
-        project: &Project,
-        id: EventId,
-        draft: EventDraft,
-        permit: &Arc<Permit>,
+        sending: &Sending<'_>,
     ) -> Result<Result<Receipt, Violation>, AcceptError> {
-        let unit = match self.parts.planner.sent(project, id, draft).await? {
+        let Sending { project, id, .. } = *sending;
+        let (draft, request) = (sending.draft.clone(), sending.request.clone());
+        let planner = &self.parts.planner;
+        let unit = match planner.sent(project, id, draft, request).await? {
             Ok(unit) => unit,
             Err(violation) => return Ok(Err(violation)),
         };
-        let permit = Some(Arc::clone(permit));
+        let permit = Some(Arc::clone(sending.permit));
         Ok(Ok(self.parts.committer.submit(unit, permit).await))
     }
 
@@ -177,11 +221,8 @@ impl Gateway {
     /// moved.
     async fn conclude(
         &self,
-        project: &Project,
-        id: EventId,
-        draft: EventDraft,
+        sending: Sending<'_>,
         mut planned: Result<Receipt, Violation>,
-        permit: &Arc<Permit>,
     ) -> Result<Sent, AcceptError> {
         for _ in 0..MAX_PLANS {
             let receipt = match planned {
@@ -189,12 +230,15 @@ impl Gateway {
                 Err(violation) => return Ok(Sent::Broken(violation)),
             };
             match receipt.result().await? {
-                Acceptance::Stored | Acceptance::Superseded => return Ok(Sent::Accepted(id)),
+                Acceptance::Stored | Acceptance::Superseded => {
+                    return Ok(Sent::Accepted(sending.id));
+                }
                 Acceptance::Duplicate(first) => return Ok(Sent::Duplicate(first)),
                 Acceptance::Conflict(first) => return Ok(Sent::Conflict(first)),
-                Acceptance::Stale => self.refresh_rules(project.id).await?,
+                Acceptance::KeyReused | Acceptance::Repeated => return Err(AcceptError::KeyReused),
+                Acceptance::Stale => self.refresh_rules(sending.project.id).await?,
             }
-            planned = self.submit(project, id, draft.clone(), permit).await?;
+            planned = self.submit(&sending).await?;
         }
         Err(AcceptError::Unavailable)
     }

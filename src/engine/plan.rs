@@ -47,13 +47,14 @@ pub(crate) struct Planner {
 }
 
 impl Planner {
-    /// The unit of an event that a producer sent; it is called `id`. The error says where it breaks
-    /// its schema, if it is refused for that.
+    /// The unit of an event that a producer sent, in a request that it may have marked; it is called
+    /// `id`. The error says where it breaks its schema, if it is refused for that.
     pub(super) async fn sent(
         &self,
         project: &Project,
         id: EventId,
         draft: EventDraft,
+        request: Option<EventKey>,
     ) -> StoreResult<Result<Unit, Violation>> {
         let hash = draft.hash();
         let named = draft.id.is_some();
@@ -67,6 +68,7 @@ impl Planner {
         });
         let mut plan = self.plan(now);
         plan.unit.key = key;
+        plan.unit.request = request;
         match plan.judge(&event).await? {
             Some(refused) => return Ok(Err(refused)),
             None => plan.admit(Arc::new(event)),

@@ -7,6 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use serde::Serialize;
 
 use super::{
     context::Context,
@@ -26,8 +27,10 @@ use crate::{
         webhook::Headers,
     },
     store::{
+        StoreError,
+        change::Change,
         queue::Job,
-        unit::{Fate, MetEvent, NewDelivery, Unit},
+        unit::{Acceptance, Asked, Fate, MetEvent, NewDelivery, Unit},
     },
 };
 
@@ -80,17 +83,27 @@ pub enum TrialError {
 }
 
 impl Gateway {
-    /// Sends an event to an endpoint of `project`, past all listeners. It is tried once.
+    /// Sends an event to an endpoint of `project`, past all listeners. It is tried once. `answer` says
+    /// what repeats of the request are answered.
     ///
     /// # Errors
-    /// [`AcceptError`] if it could not be made durable.
-    pub async fn test_endpoint(
+    /// What `answer` refuses; [`AcceptError`] if it could not be made durable;
+    /// [`StoreError::Repeated`] if that was done before.
+    pub async fn test_endpoint<A, E>(
         &self,
         project: &Project,
         endpoint: EndpointId,
         event: TestEvent,
-    ) -> Result<DeliveryId, AcceptError> {
-        let Context { clock, ids, .. } = &self.parts.context;
+        change: &Change,
+        answer: impl FnOnce(DeliveryId) -> Result<A, E>,
+    ) -> Result<DeliveryId, E>
+    where
+        A: Serialize,
+        E: From<AcceptError> + From<StoreError>,
+    {
+        let Context {
+            clock, ids, store, ..
+        } = &self.parts.context;
         let now = clock.now();
         let is_new = !matches!(event, TestEvent::Stored(_));
         let event = self.event_of(project, endpoint, event)?;
@@ -101,7 +114,9 @@ impl Gateway {
             platform_version: 0,
         });
         let delivery = ids.next(now);
+        let asked = Asked::new(change, None, &answer(delivery)?)?;
         let unit = Unit {
+            asked: Some(Arc::new(asked)),
             events: met.into_iter().collect(),
             deliveries: vec![NewDelivery {
                 id: delivery,
@@ -117,7 +132,12 @@ impl Gateway {
             ..Unit::default()
         };
         let committed = self.parts.committer.submit(unit, None).await;
-        committed.result().await?;
+        let accepted = committed.result().await.map_err(AcceptError::from)?;
+        if let (Acceptance::Repeated, Some(idempotency)) = (accepted, &change.idempotency)
+            && let Some(answered) = store.answered(idempotency).await?
+        {
+            return Err(StoreError::Repeated(answered).into());
+        }
         Ok(delivery)
     }
 

@@ -1,21 +1,21 @@
 //! Accepting: many units in one transaction, each with a result of its own.
 
-use std::collections::{HashMap, hash_map::Entry};
-
-use sqlx::Row as _;
+use std::collections::HashMap;
 
 use super::{
-    Connection, Store, StoreResult,
-    columns::{Columns as _, to_json},
+    Connection, Store, StoreError, StoreResult,
+    columns::Columns as _,
     counters::{Counter, Deltas},
-    dead_letters, events, fanouts, retention,
+    dead_letters,
+    event_keys::Keys,
+    events, fanouts, retention,
     rows::{Insert, list},
     seen_types, skips,
-    unit::{Acceptance, Continuation, EventKey, Fate, NewDelivery, Unit},
+    unit::{Acceptance, Asked, Continuation, Fate, NewDelivery, Unit},
 };
 use crate::domain::{
     delivery::DeliveryState,
-    ids::{EventId, NodeId, ProjectId},
+    ids::{NodeId, ProjectId},
     time::Timestamp,
 };
 
@@ -48,11 +48,13 @@ impl Store {
             deltas: Deltas::default(),
         };
         batch.leave_out_stale(&mut transaction).await?;
+        batch.claim(self, &mut transaction).await?;
         batch.carry_on(&mut transaction, context.now).await?;
         batch
             .leave_out_duplicates(&mut transaction, context)
             .await?;
         batch.write(&mut transaction, context).await?;
+        batch.note(self, &mut transaction).await?;
         batch.deltas.write(&mut transaction).await?;
         transaction.commit().await?;
         Ok(batch.results)
@@ -98,6 +100,42 @@ impl<'a> Batch<'a> {
         Ok(())
     }
 
+    /// Takes the keys of what was asked for, and leaves out what was done before. What is claimed is
+    /// done by this unit, or by another that was faster: the answer is the same.
+    async fn claim(&mut self, store: &Store, connection: &mut Connection) -> StoreResult<()> {
+        for (place, asked) in self.asked() {
+            match store.claim(connection, &asked.change).await {
+                Ok(()) => {
+                    store
+                        .remember(connection, &asked.change, &asked.answer)
+                        .await?;
+                }
+                Err(StoreError::Repeated(_) | StoreError::KeyReused) => {
+                    self.results[place] = Acceptance::Repeated;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes down what was asked for and is done.
+    async fn note(&self, store: &Store, connection: &mut Connection) -> StoreResult<()> {
+        for (_, asked) in self.asked() {
+            if let Some(entry) = &asked.entry {
+                store.note(connection, &asked.change, entry.clone()).await?;
+            }
+        }
+        Ok(())
+    }
+
+    fn asked(&self) -> Vec<(usize, &'a Asked)> {
+        let going = self.going();
+        going
+            .filter_map(|(place, unit)| Some((place, unit.asked.as_deref()?)))
+            .collect()
+    }
+
     /// Moves what units carry on with; each can be carried on with once.
     async fn carry_on(&mut self, connection: &mut Connection, now: Timestamp) -> StoreResult<()> {
         let continuing: Vec<_> = self
@@ -121,40 +159,21 @@ impl<'a> Batch<'a> {
         Ok(())
     }
 
-    /// Leaves out units whose event is there already, or stands in this batch before them.
+    /// Leaves out units whose event, or request, is there already, or stands in this batch before
+    /// them.
     async fn leave_out_duplicates(
         &mut self,
         connection: &mut Connection,
         context: AcceptContext,
     ) -> StoreResult<()> {
-        let mut keyed: Vec<(usize, &EventKey, EventId)> = self
-            .going()
-            .filter_map(|(place, unit)| {
-                Some((place, unit.key.as_ref()?, unit.events.first()?.event.id))
-            })
-            .collect();
-        // In the order of the key: two nodes that insert the same keys never wait for each other
-        // in a circle.
-        keyed.sort_by(|(a, x, _), (b, y, _)| identity(x).cmp(&identity(y)).then(a.cmp(b)));
-        let mut firsts = keyed.clone();
-        firsts.dedup_by(|(_, later, _), (_, first, _)| identity(later) == identity(first));
-        let mut known = insert_keys(connection, &firsts, context).await?;
-        for (place, key, event) in keyed {
-            match known.entry(owned_identity(key)) {
-                Entry::Vacant(entry) => {
-                    entry.insert((key.hash.to_vec(), event));
-                }
-                Entry::Occupied(entry) => {
-                    let (hash, stored) = entry.get();
-                    self.results[place] = if hash[..] == key.hash {
-                        Acceptance::Duplicate(*stored)
-                    } else {
-                        Acceptance::Conflict(*stored)
-                    };
-                }
+        let going: Vec<_> = self.going().collect();
+        let mut keys = Keys::of(connection, &going, context.keys_since).await?;
+        for (place, unit) in going {
+            if let Some(first) = unit.events.first() {
+                self.results[place] = keys.judge(unit, first.event.id);
             }
         }
-        Ok(())
+        keys.write(connection, context).await
     }
 
     async fn write(
@@ -188,18 +207,6 @@ impl<'a> Batch<'a> {
     }
 }
 
-type Identity<'a> = (ProjectId, &'a str, &'a str);
-
-type OwnedIdentity = (ProjectId, String, String);
-
-fn identity(key: &EventKey) -> Identity<'_> {
-    (key.project, &key.source, &key.producer_id)
-}
-
-fn owned_identity(key: &EventKey) -> OwnedIdentity {
-    (key.project, key.source.clone(), key.producer_id.clone())
-}
-
 async fn rules_versions(
     connection: &mut Connection,
     projects: &[ProjectId],
@@ -212,71 +219,6 @@ async fn rules_versions(
     .await?;
     rows.iter()
         .map(|row| Ok((row.parsed("id")?, row.number("rules_version")?)))
-        .collect()
-}
-
-/// Inserts the keys that are new or forgotten, and gives those that are there already: what was
-/// sent under them, and the event's name.
-async fn insert_keys(
-    connection: &mut Connection,
-    keys: &[(usize, &EventKey, EventId)],
-    context: AcceptContext,
-) -> StoreResult<HashMap<OwnedIdentity, (Vec<u8>, EventId)>> {
-    let found = find_keys(connection, keys, context.keys_since).await?;
-    let fresh: Vec<_> = keys
-        .iter()
-        .filter(|(_, key, _)| !found.contains_key(&owned_identity(key)))
-        .collect();
-    let insert = Insert {
-        into: "event_keys (project_id, source, producer_id, hash, event_id, received_at)",
-        columns: 6,
-        tail: "ON CONFLICT DO UPDATE SET hash = excluded.hash, event_id = excluded.event_id, \
-               received_at = excluded.received_at",
-    };
-    insert
-        .run(connection, &fresh, |values, (_, key, event)| {
-            values
-                .bind(key.project.to_string())
-                .bind(&key.source)
-                .bind(&key.producer_id)
-                .bind(key.hash.as_slice())
-                .bind(event.to_string())
-                .bind(context.now.as_millis())
-        })
-        .await?;
-    Ok(found)
-}
-
-async fn find_keys(
-    connection: &mut Connection,
-    keys: &[(usize, &EventKey, EventId)],
-    since: Timestamp,
-) -> StoreResult<HashMap<OwnedIdentity, (Vec<u8>, EventId)>> {
-    if keys.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let wanted: Vec<_> = keys.iter().map(|(_, key, _)| identity(key)).collect();
-    let rows = sqlx::query(
-        "SELECT k.project_id, k.source, k.producer_id, k.hash, k.event_id
-         FROM json_each($1) AS w
-         JOIN event_keys AS k ON k.project_id = w.value ->> 0
-                             AND k.source = w.value ->> 1
-                             AND k.producer_id = w.value ->> 2
-         WHERE k.received_at >= $2",
-    )
-    .bind(to_json(&wanted)?)
-    .bind(since.as_millis())
-    .fetch_all(connection)
-    .await?;
-    rows.iter()
-        .map(|row| {
-            let identity = (
-                row.parsed("project_id")?,
-                row.text("source")?,
-                row.text("producer_id")?,
-            );
-            Ok((identity, (row.try_get("hash")?, row.parsed("event_id")?)))
-        })
         .collect()
 }
 

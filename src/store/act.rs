@@ -1,7 +1,11 @@
 //! What is done to deliveries beside attempting them: they are called off, revived and settled.
 
+use serde::Serialize;
+
 use super::{
-    Connection, Store, StoreResult,
+    Connection, Store, StoreError, StoreResult,
+    audit::Entry,
+    change::{Change, Done},
     columns::Columns as _,
     counters::{self, Deltas},
     deliveries::{close, find},
@@ -9,7 +13,8 @@ use super::{
     rows::list,
 };
 use crate::domain::{
-    delivery::{CancelReason, DeliveryState, Target},
+    audit::Action,
+    delivery::{CancelReason, Delivery, DeliveryState, Target},
     event::Loss,
     ids::{DeliveryId, EndpointId, ProjectId},
     time::Timestamp,
@@ -33,10 +38,10 @@ pub enum Revival {
     Due(EndpointId),
     /// It is about to be attempted already.
     UnderWay,
+    /// It is called off as soon as the attempt that is under way has ended.
+    BeingCancelled,
     /// Its endpoint is disabled or deleted.
     EndpointClosed,
-    /// It is an event that could not be emitted: there is nothing to send.
-    Emission,
     /// Nothing is left of its event.
     NothingLeft(Loss),
 }
@@ -46,82 +51,51 @@ impl Store {
     /// begun on this node, though the node may own it.
     ///
     /// # Errors
+    /// What `answer` refuses, and what [`Store::begin`] does;
     /// [`StoreError::NotFound`] if the project has no such delivery.
-    pub async fn cancel(
+    pub async fn cancel<A: Serialize, E: From<StoreError>>(
         &self,
         project: ProjectId,
         id: DeliveryId,
         withdrawn: bool,
-        now: Timestamp,
-    ) -> StoreResult<Cancellation> {
-        let mut transaction = self.write().await?;
-        let state = find(&mut transaction, project, id).await?.state;
-        if state != DeliveryState::Pending {
-            return Ok(Cancellation::NotPending(state));
+        change: &Change,
+        answer: impl FnOnce(&Cancellation) -> Result<A, E>,
+    ) -> Result<Done<Cancellation, A>, E> {
+        let mut writing = self.begin(change).await?;
+        let before = find(&mut writing, project, id).await?;
+        if before.state != DeliveryState::Pending {
+            let cancellation = Cancellation::NotPending(before.state);
+            return writing.finish(cancellation, answer).await;
         }
-        let removed =
-            sqlx::query("DELETE FROM queue WHERE delivery_id = $1 AND (owner IS NULL OR $2)")
-                .bind(id.to_string())
-                .bind(withdrawn)
-                .execute(&mut *transaction)
-                .await?
-                .rows_affected();
-        let cancellation = if removed == 1 {
-            close(
-                &mut transaction,
-                &[id],
-                DeliveryState::Cancelled,
-                CancelReason::Requested.as_str(),
-                now,
-            )
-            .await?;
-            Cancellation::Cancelled
-        } else {
-            sqlx::query(
-                "UPDATE deliveries SET cancel_requested = 1, updated_at = $2 WHERE id = $1",
-            )
-            .bind(id.to_string())
-            .bind(now.as_millis())
-            .execute(&mut *transaction)
-            .await?;
-            Cancellation::Cancelling
-        };
-        transaction.commit().await?;
-        Ok(cancellation)
+        let cancellation = call_off(&mut writing, id, withdrawn, change.now).await?;
+        let after = find(&mut writing, project, id).await?;
+        let entry = Entry::changed(Action::DeliveryCancelled, &before, &after)?;
+        writing.note(entry).await?;
+        writing.finish(cancellation, answer).await
     }
 
-    /// Makes a delivery due now, whatever its state; one that is not pending begins its retry
-    /// policy anew.
+    /// Makes a delivery of a webhook due now, whatever its state; one that is not pending begins its
+    /// retry policy anew.
     ///
     /// # Errors
+    /// What `answer` refuses, and what [`Store::begin`] does;
     /// [`StoreError::NotFound`] if the project has no such delivery.
-    pub async fn revive(
+    pub async fn revive<A: Serialize, E: From<StoreError>>(
         &self,
         project: ProjectId,
         id: DeliveryId,
-        now: Timestamp,
-    ) -> StoreResult<Revival> {
-        let mut transaction = self.write().await?;
-        let delivery = find(&mut transaction, project, id).await?;
-        if let Some(loss) = events::loss(&mut transaction, delivery.event).await? {
-            return Ok(Revival::NothingLeft(loss));
+        change: &Change,
+        answer: impl FnOnce(&Revival) -> Result<A, E>,
+    ) -> Result<Done<Revival, A>, E> {
+        let mut writing = self.begin(change).await?;
+        let before = find(&mut writing, project, id).await?;
+        let revival = revive(&mut writing, &before, change.now).await?;
+        if matches!(revival, Revival::Due(_)) {
+            let after = find(&mut writing, project, id).await?;
+            let entry = Entry::changed(Action::DeliveryRetried, &before, &after)?;
+            writing.note(entry).await?;
         }
-        let Target::Webhook(endpoint) = delivery.target else {
-            return Ok(Revival::Emission);
-        };
-        if !takes_deliveries(&mut transaction, endpoint).await? {
-            return Ok(Revival::EndpointClosed);
-        }
-        let due = match delivery.state {
-            DeliveryState::Pending => hasten(&mut transaction, id, now).await?,
-            _ => reopen(&mut transaction, &[id], now).await? == 1,
-        };
-        transaction.commit().await?;
-        Ok(if due {
-            Revival::Due(endpoint)
-        } else {
-            Revival::UnderWay
-        })
+        writing.finish(revival, answer).await
     }
 
     /// Closes up to `limit` deliveries that wait, owned by nobody, for an endpoint that takes none
@@ -157,6 +131,55 @@ impl Store {
         transaction.commit().await?;
         Ok(Some(ids.len()))
     }
+}
+
+async fn call_off(
+    connection: &mut Connection,
+    id: DeliveryId,
+    withdrawn: bool,
+    now: Timestamp,
+) -> StoreResult<Cancellation> {
+    let removed = sqlx::query("DELETE FROM queue WHERE delivery_id = $1 AND (owner IS NULL OR $2)")
+        .bind(id.to_string())
+        .bind(withdrawn)
+        .execute(&mut *connection)
+        .await?;
+    if removed.rows_affected() == 1 {
+        let (state, reason) = (DeliveryState::Cancelled, CancelReason::Requested.as_str());
+        close(connection, &[id], state, reason, now).await?;
+        return Ok(Cancellation::Cancelled);
+    }
+    sqlx::query("UPDATE deliveries SET cancel_requested = 1, updated_at = $2 WHERE id = $1")
+        .bind(id.to_string())
+        .bind(now.as_millis())
+        .execute(connection)
+        .await?;
+    Ok(Cancellation::Cancelling)
+}
+
+async fn revive(
+    connection: &mut Connection,
+    delivery: &Delivery,
+    now: Timestamp,
+) -> StoreResult<Revival> {
+    if let Some(loss) = events::loss(connection, delivery.event).await? {
+        return Ok(Revival::NothingLeft(loss));
+    }
+    let Target::Webhook(endpoint) = delivery.target else {
+        return Err(StoreError::NotFound("webhook"));
+    };
+    if !takes_deliveries(connection, endpoint).await? {
+        return Ok(Revival::EndpointClosed);
+    }
+    let due = match delivery.state {
+        DeliveryState::Pending => hasten(connection, delivery.id, now).await?,
+        _ => reopen(connection, &[delivery.id], now).await? == 1,
+    };
+    Ok(match due {
+        true => Revival::Due(endpoint),
+        false if delivery.cancel_requested => Revival::BeingCancelled,
+        false => Revival::UnderWay,
+    })
 }
 
 async fn takes_deliveries(connection: &mut Connection, endpoint: EndpointId) -> StoreResult<bool> {

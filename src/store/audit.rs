@@ -38,7 +38,7 @@ pub trait Audited {
 }
 
 /// What was done to a thing.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Entry {
     action: Action,
     realm: Realm,
@@ -80,11 +80,17 @@ pub struct AuditRecord {
 
 impl Entry {
     /// A thing was made.
+    ///
+    /// # Errors
+    /// If it has no document.
     pub fn made(action: Action, thing: &impl Audited) -> StoreResult<Self> {
         Self::new(action, thing, None, Some(document(thing)?))
     }
 
     /// A thing was changed from `before` to `after`.
+    ///
+    /// # Errors
+    /// If one of them has no document.
     pub fn changed<T: Audited>(action: Action, before: &T, after: &T) -> StoreResult<Self> {
         Self::new(
             action,
@@ -95,6 +101,9 @@ impl Entry {
     }
 
     /// A thing is gone.
+    ///
+    /// # Errors
+    /// If it has no document.
     pub fn gone(action: Action, thing: &impl Audited) -> StoreResult<Self> {
         Self::new(action, thing, Some(document(thing)?), None)
     }

@@ -18,6 +18,7 @@ pub mod dead_letters;
 pub mod deliveries;
 pub mod endpoints;
 pub mod error;
+mod event_keys;
 pub mod event_types;
 pub mod events;
 pub mod fanouts;

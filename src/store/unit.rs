@@ -3,10 +3,17 @@
 
 use std::sync::Arc;
 
+use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
+
+use super::{
+    StoreResult, audit::Entry, change::Change, columns::unreadable, idempotency::Idempotency,
+};
 use crate::domain::{
     delivery::{Cause, DeadReason, SkipReason},
     event::Event,
     event_type::KnownViolation,
+    idempotency::IdempotencyKey,
     ids::{DeliveryId, EndpointId, EventId, ListenerId, ProjectId},
     time::Timestamp,
 };
@@ -22,6 +29,8 @@ pub const MAX_DELIVERIES: usize = 1_000;
 pub struct Unit {
     /// What makes the unit's first event the same as another, where its producer named it.
     pub key: Option<EventKey>,
+    /// What makes the request that sent it the same as another, where its client marked it.
+    pub request: Option<EventKey>,
     /// The versions of rules that the unit was planned with: if one has moved, it is not written.
     pub assumed: Vec<(ProjectId, i64)>,
     /// The events, the one that was sent first.
@@ -32,8 +41,43 @@ pub struct Unit {
     pub deliveries: Vec<NewDelivery>,
     /// What is left to do because the unit would have grown too large.
     pub fanouts: Vec<Fanout>,
+    /// What was asked for, if it is more than to take an event.
+    pub asked: Option<Arc<Asked>>,
     /// What the unit carries on with, if it does not begin with an event that was sent.
     pub continues: Option<Continuation>,
+}
+
+/// What somebody asked for who is not a producer: the unit does it, so it is done once, and written
+/// down, in the unit's transaction.
+#[derive(Debug)]
+pub struct Asked {
+    pub(super) change: Change,
+    pub(super) entry: Option<Entry>,
+    pub(super) answer: Box<RawValue>,
+}
+
+impl Asked {
+    /// What is done by `change`; `entry` is written down about it, and its repeats are answered
+    /// `answer`.
+    ///
+    /// # Errors
+    /// If the answer cannot be written as JSON.
+    pub fn new(
+        change: &Change,
+        entry: Option<Entry>,
+        answer: &impl Serialize,
+    ) -> StoreResult<Self> {
+        Ok(Self {
+            change: change.clone(),
+            entry,
+            answer: to_raw_value(answer).map_err(|error| unreadable("answer", error))?,
+        })
+    }
+
+    /// How a repeat is recognised, if its client marked the request.
+    pub fn idempotency(&self) -> Option<&Idempotency> {
+        self.change.idempotency.as_ref()
+    }
 }
 
 /// What makes two events the same (per project): source, producer's id, and a hash of all that the
@@ -48,6 +92,37 @@ pub struct EventKey {
     pub producer_id: String,
     /// The hash of what was sent.
     pub hash: [u8; 32],
+}
+
+/// The source of keys that stand for requests: no event has it.
+const REQUESTS: &str = "";
+
+impl EventKey {
+    /// The key of the event in the place `place` of a request that is marked with `key`, and whose
+    /// events all together have this hash.
+    ///
+    /// It is the project's, not its API key's: a producer whose API key was replaced meanwhile
+    /// sends no event twice.
+    pub fn of_request(
+        project: ProjectId,
+        key: &IdempotencyKey,
+        place: usize,
+        hash: [u8; 32],
+    ) -> Self {
+        Self {
+            project,
+            source: REQUESTS.to_owned(),
+            // No key has a line's end: the keys of one request stand together, apart from others.
+            producer_id: format!("{}\n{place}", key.as_str()),
+            hash,
+        }
+    }
+
+    /// Between which names the events of the request stand; the second one is not among them.
+    pub(super) fn request_range(&self) -> (String, String) {
+        let mark = self.producer_id.split('\n').next().unwrap_or_default();
+        (format!("{mark}\n"), format!("{mark}\u{b}"))
+    }
 }
 
 /// An event and the rules that it met.
@@ -139,6 +214,11 @@ pub enum Acceptance {
     Duplicate(EventId),
     /// An event of the same source and id, but another content, is there under this name.
     Conflict(EventId),
+    /// Another request than the one that sent it is there under its mark.
+    KeyReused,
+    /// What was asked for was done before, or the mark of the request is another's:
+    /// [`Store::answered`](super::Store::answered) tells.
+    Repeated,
     /// The rules have moved since it was planned: plan again.
     Stale,
     /// What it carries on with has been done by another.

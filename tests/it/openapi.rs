@@ -19,10 +19,10 @@ const UPDATE: &str = "UPDATE_OPENAPI";
 
 /// One operation of the document.
 #[derive(Debug)]
-struct Operation {
-    method: Method,
-    path: String,
-    details: Value,
+pub struct Operation {
+    pub method: Method,
+    pub path: String,
+    pub details: Value,
 }
 
 impl Operation {
@@ -32,7 +32,7 @@ impl Operation {
     }
 
     /// The path with `ids` in the place of its parameters.
-    fn path_with(&self, ids: &Ids) -> String {
+    pub fn path_with(&self, ids: &Ids) -> String {
         let Some((resource, _)) = self.path.split_once("/{") else {
             return self.path.clone();
         };
@@ -85,7 +85,7 @@ impl Operation {
 }
 
 /// One thing of each kind, that is or is not there.
-struct Ids(Map<String, Value>);
+pub struct Ids(Map<String, Value>);
 
 impl Ids {
     /// Every kind: the resource, what refers to it, and what its ids begin with.
@@ -111,7 +111,7 @@ impl Ids {
     }
 
     /// What the project of `api` has: the delivery of an event to an endpoint.
-    async fn of(api: &Api) -> Self {
+    pub async fn of(api: &Api) -> Self {
         let receiver = Receiver::start().await;
         let hook = api.registers("a.b", &receiver.url()).await;
         let event = api.sends(json!({"type": "a.b"})).await;
@@ -137,7 +137,7 @@ impl Ids {
         self.named(name)
     }
 
-    fn named(&self, name: &str) -> String {
+    pub fn named(&self, name: &str) -> String {
         text(&self.0[name])
     }
 
@@ -151,7 +151,7 @@ impl Ids {
 }
 
 /// The bodies that operations take, where an empty object is not enough for the id to matter.
-fn body_of(operation: &Operation, ids: &Ids) -> Value {
+pub fn body_of(operation: &Operation, ids: &Ids) -> Value {
     let hook = json!([{"webhook": {"endpoint": ids.named("endpoint")}}]);
     match (operation.method.as_str(), operation.path.as_str()) {
         ("POST" | "PUT", "/v1/listeners" | "/v1/listeners/{id}") => {
@@ -175,7 +175,7 @@ fn body_of(operation: &Operation, ids: &Ids) -> Value {
     }
 }
 
-async fn operations(api: &Api) -> Vec<Operation> {
+pub async fn operations(api: &Api) -> Vec<Operation> {
     let document = api.get("/openapi.json").await.expect(200);
     let paths = document["paths"].as_object().expect("paths");
     let mut all = Vec::new();

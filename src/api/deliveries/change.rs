@@ -1,21 +1,31 @@
 //! What users do to one delivery: try it again, call it off.
 
-use axum::{Json, extract::State, http::StatusCode};
+use axum::{extract::State, http::StatusCode};
 use serde::Serialize;
+use serde_json::{
+    json,
+    value::{RawValue, to_raw_value},
+};
 use utoipa::ToSchema;
 
 use crate::{
     api::{
+        answer::Answer,
         auth::InProject,
         extract::Id,
         finish::finish,
-        problem::{ApiResult, Code, Problem},
+        problem::{Code, Problem},
         refusals::{NotFound, WrongState},
         state::ApiState,
+        write::{Ended, Write, WriteResult},
     },
-    domain::{delivery::DeliveryState, ids::DeliveryId},
+    domain::{
+        audit::Realm,
+        delivery::{Delivery, DeliveryState, Target},
+        ids::DeliveryId,
+    },
     engine::Retried,
-    store::act::Cancellation,
+    store::{act::Cancellation, audit::Audited},
 };
 
 /// What came of a wish to try a delivery again.
@@ -67,21 +77,25 @@ pub enum CancelState {
         NotFound, WrongState))]
 pub async fn retry(
     State(state): State<ApiState>,
-    InProject { project, .. }: InProject,
     Id(id): Id<DeliveryId>,
-) -> ApiResult<(StatusCode, Json<RetryResult>)> {
-    let gateway = state.gateway.clone();
-    let retried = finish(async move { ApiResult::Ok(gateway.retry(project.id, id).await?) });
-    let now = match retried.await? {
+    Write {
+        by: InProject { project, .. },
+        change,
+        ..
+    }: Write<()>,
+) -> WriteResult<Answer> {
+    finish(async move { state.gateway.retry(project.id, id, &change, retried).await }).await
+}
+
+/// The answer to a wish to try a delivery again.
+fn retried(retried: &Retried) -> WriteResult<Answer> {
+    let state = match retried {
         Retried::Due => RetryState::Due,
-        Retried::UnderWay => {
-            let delivery = state.store.delivery(project.id, id).await?;
-            if delivery.cancel_requested {
-                return Err(wrong_state(
-                    "it is being cancelled: retry it once its attempt has ended",
-                ));
-            }
-            RetryState::UnderWay
+        Retried::UnderWay => RetryState::UnderWay,
+        Retried::BeingCancelled => {
+            return Err(wrong_state(
+                "it is being cancelled: retry it once its attempt has ended",
+            ));
         }
         Retried::EndpointClosed => {
             return Err(wrong_state(
@@ -105,7 +119,7 @@ pub async fn retry(
             )));
         }
     };
-    Ok((StatusCode::ACCEPTED, Json(RetryResult { state: now })))
+    Answer::new(StatusCode::ACCEPTED, &RetryResult { state })
 }
 
 /// Call a delivery off.
@@ -122,12 +136,23 @@ pub async fn retry(
         NotFound, WrongState))]
 pub async fn cancel(
     State(state): State<ApiState>,
-    InProject { project, .. }: InProject,
     Id(id): Id<DeliveryId>,
-) -> ApiResult<(StatusCode, Json<CancelResult>)> {
-    let gateway = state.gateway.clone();
-    let cancelled = finish(async move { ApiResult::Ok(gateway.cancel(project.id, id).await?) });
-    let (status, now) = match cancelled.await? {
+    Write {
+        by: InProject { project, .. },
+        change,
+        ..
+    }: Write<()>,
+) -> WriteResult<Answer> {
+    let cancelled = async move {
+        let gateway = &state.gateway;
+        gateway.cancel(project.id, id, &change, cancelled).await
+    };
+    finish(cancelled).await
+}
+
+/// The answer to a wish to call a delivery off.
+fn cancelled(cancellation: &Cancellation) -> WriteResult<Answer> {
+    let (status, state) = match cancellation {
         Cancellation::Cancelled => (StatusCode::OK, CancelState::Cancelled),
         Cancellation::Cancelling => (StatusCode::ACCEPTED, CancelState::Cancelling),
         Cancellation::NotPending(DeliveryState::Dead) => {
@@ -142,9 +167,40 @@ pub async fn cancel(
             )));
         }
     };
-    Ok((status, Json(CancelResult { state: now })))
+    Answer::new(status, &CancelResult { state })
 }
 
-fn wrong_state(detail: impl Into<String>) -> Problem {
-    Problem::new(Code::WrongState, detail)
+fn wrong_state(detail: impl Into<String>) -> Ended {
+    Problem::new(Code::WrongState, detail).into()
+}
+
+/// What the audit log shows of a delivery: its summary needs more than is at hand.
+impl Audited for Delivery {
+    fn realm(&self) -> Realm {
+        Realm::Project(self.project)
+    }
+
+    fn name(&self) -> String {
+        self.id.to_string()
+    }
+
+    fn document(&self) -> serde_json::Result<Box<RawValue>> {
+        let endpoint = match self.target {
+            Target::Webhook(endpoint) => Some(endpoint),
+            Target::Emit => None,
+        };
+        to_raw_value(&json!({
+            "id": self.id,
+            "event": self.event,
+            "listener": self.cause.as_ref().map(|cause| cause.listener),
+            "endpoint": endpoint,
+            "state": self.state,
+            "reason": self.reason,
+            "detail": self.detail,
+            "attempt_count": self.attempts,
+            "next_attempt_at": self.next_attempt_at,
+            "cancel_requested": self.cancel_requested,
+            "updated_at": self.updated_at,
+        }))
+    }
 }

@@ -14,6 +14,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::{NO_STORE, document::check_secret, shown, url};
 use crate::{
     api::{
+        answer::Answer,
         auth::InProject,
         deliveries::{self, AttemptView, DeliveryView, attempt_view},
         events::given::Given,
@@ -22,6 +23,7 @@ use crate::{
         problem::{ApiResult, Code, Problem},
         refusals::{EndpointTestRefused, NotFound},
         state::ApiState,
+        write::{Write, WriteResult},
     },
     domain::{
         attempt::ErrorKind,
@@ -33,7 +35,7 @@ use crate::{
     },
     engine::{TestEvent, TrialRequest},
     net::target::TargetUrl,
-    store::attempts::AttemptRecord,
+    store::{attempts::AttemptRecord, change::Change},
 };
 
 /// The longest that an answer waits for the outcome of a test.
@@ -91,6 +93,19 @@ pub struct TestView {
     secret: Option<String>,
 }
 
+impl TestView {
+    /// The test whose event `delivery` carries, as long as nothing else is known.
+    fn under_way(delivery: DeliveryId) -> Self {
+        Self {
+            delivery: Some(delivery),
+            summary: "the test is on its way; its delivery says what came of it".to_owned(),
+            result: None,
+            attempt: None,
+            secret: None,
+        }
+    }
+}
+
 /// Send a test.
 ///
 /// Delivers an event to the endpoint, past all listeners: one that says that it is a test, one of your
@@ -98,6 +113,9 @@ pub struct TestView {
 /// disabled takes none. With `url` one request goes there instead, whatever state the endpoint is in:
 /// the address is judged like any other, nothing is stored, and neither the endpoint's secret nor its
 /// headers leave with it.
+///
+/// A repeat under the same `Idempotency-Key` delivers nothing; it is answered at once, with the
+/// delivery of the test.
 #[utoipa::path(post, path = "/v1/endpoints/{id}/test", tag = "endpoints",
     params(("id" = String, Path, description = "The endpoint: `end_…`",
             example = "end_01h455vb4pex5vsknk084sn02q"), TestParameters),
@@ -111,11 +129,14 @@ pub struct TestView {
         NotFound, EndpointTestRefused))]
 pub async fn test(
     State(state): State<ApiState>,
-    by: InProject,
     Id(id): Id<EndpointId>,
     Parameters(TestParameters { wait }): Parameters<TestParameters>,
-    RawBody(body): RawBody,
-) -> ApiResult<(StatusCode, [(HeaderName, &'static str); 1], Json<TestView>)> {
+    Write {
+        by,
+        change,
+        body: RawBody(body),
+    }: Write<RawBody>,
+) -> WriteResult<(StatusCode, [(HeaderName, &'static str); 1], Json<TestView>)> {
     let endpoint = state.store.endpoint(by.project.id, id).await?;
     let wait = checked_wait(wait.as_deref())?;
     let document: EndpointTest = match body.trim_ascii().is_empty() {
@@ -131,9 +152,12 @@ pub async fn test(
         }
         None if document.secret.is_some() => {
             let detail = "a secret of your own signs what goes to a `url` of your own";
-            return Err(Problem::invalid("/secret", detail));
+            return Err(Problem::invalid("/secret", detail).into());
         }
-        None => deliver(&state, &by, &endpoint, event, wait).await?,
+        None => {
+            let delivery = send(&state, &by, &endpoint, event, &change).await?;
+            follow(&state, &by, &endpoint, delivery, wait).await?
+        }
     };
     Ok((status, [NO_STORE], Json(view)))
 }
@@ -161,25 +185,36 @@ async fn event(state: &ApiState, by: &InProject, given: Option<&RawValue>) -> Ap
     })
 }
 
-/// Delivers the event, and waits for the outcome unless nothing can come of it for now.
-async fn deliver(
+/// Delivers the event, once however often it is asked for.
+async fn send(
     state: &ApiState,
     by: &InProject,
     endpoint: &Endpoint,
     event: TestEvent,
-    wait: Duration,
-) -> ApiResult<(StatusCode, TestView)> {
+    change: &Change,
+) -> WriteResult<DeliveryId> {
     if endpoint.config.state == EndpointState::Disabled {
         let detail = format!(
             "the endpoint is disabled since {}; enable it first, or test another `url`",
             endpoint.state_since
         );
-        return Err(Problem::new(Code::WrongState, detail));
+        return Err(Problem::new(Code::WrongState, detail).into());
     }
-    let delivery = state
-        .gateway
-        .test_endpoint(&by.project, endpoint.id, event)
-        .await?;
+    let answer = |delivery| Answer::new(StatusCode::ACCEPTED, &TestView::under_way(delivery));
+    let gateway = &state.gateway;
+    gateway
+        .test_endpoint(&by.project, endpoint.id, event, change, answer)
+        .await
+}
+
+/// Waits for the outcome of a test, unless nothing can come of it for now.
+async fn follow(
+    state: &ApiState,
+    by: &InProject,
+    endpoint: &Endpoint,
+    delivery: DeliveryId,
+    wait: Duration,
+) -> ApiResult<(StatusCode, TestView)> {
     let wait = match endpoint.config.state {
         EndpointState::Paused => Duration::ZERO,
         _ => wait,
@@ -191,11 +226,9 @@ async fn deliver(
         false => StatusCode::ACCEPTED,
     };
     let view = TestView {
-        delivery: Some(delivery),
         summary: view.summary().to_owned(),
         result: ended.then_some(view),
-        attempt: None,
-        secret: None,
+        ..TestView::under_way(delivery)
     };
     Ok((status, view))
 }

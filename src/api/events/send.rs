@@ -16,6 +16,7 @@ use crate::{
         problem::{ApiResult, Code, Problem},
         refusals::EventRefused,
         state::ApiState,
+        write::idempotency_key,
     },
     domain::{cloudevents, ids::EventId, schema::Violation},
     engine::Sent,
@@ -64,6 +65,9 @@ pub enum SendStatus {
 /// they trigger are durable. A batch is taken whole or refused whole as far as its form is
 /// concerned; each event then has its own result, also one that breaks the schema of its type. What
 /// is malformed or too large stores nothing.
+///
+/// With an `Idempotency-Key` the same events sent again are duplicates, also where they have no ids.
+/// The key is the project's, and holds for `dedupe.window`.
 #[utoipa::path(post, path = "/v1/events", tag = "events",
     request_body(content(
         (PlainEvents = "application/json", examples(
@@ -91,8 +95,12 @@ pub async fn send(
     if state.stopping.is_cancelled() {
         return Err(Problem::new(Code::Unavailable, "the gateway is stopping"));
     }
+    let key = idempotency_key(&headers)?;
     let decoded = cloudevents::decode(&headers, body, &state.settings.events)?;
-    let sent = state.gateway.accept(&project, decoded.drafts).await?;
+    let sent = state
+        .gateway
+        .accept(&project, decoded.drafts, key.as_ref())
+        .await?;
     if let ([Sent::Conflict(id)], false) = (sent.as_slice(), decoded.batch) {
         return Err(Problem::new(
             Code::EventConflict,

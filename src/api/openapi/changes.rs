@@ -10,15 +10,11 @@ use utoipa::openapi::{
 
 use crate::api::{answer::REPLAYED, problem::Code, refusals};
 
-/// Operations that change nothing though they are no GET, and those that know repeats by other
-/// means.
-const OTHERS: [&str; 5] = [
-    "/v1/listeners/test",
-    "/v1/events",
-    "/v1/endpoints/{id}/test",
-    "/v1/deliveries/{id}/retry",
-    "/v1/deliveries/{id}/cancel",
-];
+/// Operations that change nothing though they are no GET.
+const READS: [&str; 1] = ["/v1/listeners/test"];
+
+/// The operation whose repeats are told apart event by event.
+const EVENTS: &str = "/v1/events";
 
 /// Operations that make a new version of what the path before this names.
 const OF_A_VERSION: &str = "/rotate-secret";
@@ -36,6 +32,9 @@ pub fn complete(document: &mut OpenApi) {
         }
         for (method, operation) in changing(path, item) {
             tell_key(operation);
+            if path != EVENTS {
+                tell_replay(operation);
+            }
             let of_a_version = path.ends_with(OF_A_VERSION);
             match method {
                 HttpMethod::Post if makes_things => tell_tag(operation, "201"),
@@ -68,14 +67,14 @@ fn changing<'a>(
     path: &str,
     item: &'a mut PathItem,
 ) -> impl Iterator<Item = (HttpMethod, &'a mut Operation)> {
-    let is_other = OTHERS.contains(&path);
+    let is_read = READS.contains(&path);
     let methods = [
         (HttpMethod::Post, item.post.as_mut()),
         (HttpMethod::Put, item.put.as_mut()),
         (HttpMethod::Patch, item.patch.as_mut()),
         (HttpMethod::Delete, item.delete.as_mut()),
     ];
-    let there = methods.into_iter().filter(move |_| !is_other);
+    let there = methods.into_iter().filter(move |_| !is_read);
     there.filter_map(|(method, operation)| Some((method, operation?)))
 }
 
@@ -93,6 +92,9 @@ fn tell_key(operation: &mut Operation) {
         Code::IdempotencyKeyReused,
     ];
     refusals::add(&mut operation.responses, &refused);
+}
+
+fn tell_replay(operation: &mut Operation) {
     for status in ["200", "201", "202", "204"] {
         let description = "`true` where a repeat is answered as the request was";
         give(operation, status, &REPLAYED, description);

@@ -133,7 +133,7 @@ impl JobRunner {
         for group in emissions.chunks(EMISSIONS) {
             let tried = group
                 .iter()
-                .map(|emission| self.gateway.emit_again(emission.clone()));
+                .map(|emission| self.gateway.emit_again(emission.clone(), None));
             for (emission, retried) in group.iter().zip(try_join_all(tried).await?) {
                 tell(emission.id, retried, &mut tally);
             }
@@ -145,7 +145,9 @@ impl JobRunner {
 /// Counts what came of an event that was tried again.
 fn tell(id: DeliveryId, retried: Retried, tally: &mut Tally) {
     match retried {
-        Retried::Due | Retried::UnderWay => tally.count(Outcome::Redriven),
+        Retried::Due | Retried::UnderWay | Retried::BeingCancelled => {
+            tally.count(Outcome::Redriven);
+        }
         Retried::EndpointClosed | Retried::NothingToEmit(_) => tally.count(Outcome::Changed),
         Retried::NothingLeft(loss) => tally.lost(id, loss),
         Retried::EmitFailed(why) => {

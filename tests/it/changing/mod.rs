@@ -2,4 +2,6 @@
 
 mod audit;
 mod conditions;
+mod events;
 mod repeats;
+mod walk;

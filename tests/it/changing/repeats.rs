@@ -3,21 +3,22 @@
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Api, Gateway, Receiver, Setup, a_webhook, id_of, text};
+use crate::support::{Answer, Api, Gateway, Receiver, Setup, a_webhook, id_of, text, until};
 
-fn marked(api: &Api, key: &str) -> Api {
+/// The same caller, marking each request with `key`.
+pub fn marked(api: &Api, key: &str) -> Api {
     api.with_header("idempotency-key", key)
 }
 
-#[track_caller]
-fn is_replayed(answer: &Answer) -> bool {
+/// Whether an answer says that it is a repeat's.
+pub fn is_replayed(answer: &Answer) -> bool {
     let replayed = answer.headers.get("idempotent-replayed");
     replayed.is_some_and(|value| value == "true")
 }
 
-/// Whether `repeat` is `first` once more.
+/// Asserts that `repeat` is `first` once more.
 #[track_caller]
-fn assert_repeated(first: &Answer, repeat: &Answer) {
+pub fn assert_repeated(first: &Answer, repeat: &Answer) {
     assert_eq!(first.status, repeat.status);
     assert_eq!(first.body, repeat.body);
     for header in ["location", "etag", "content-type", "cache-control"] {
@@ -105,6 +106,78 @@ async fn a_key_belongs_to_whoever_uses_it_in_one_project() {
     made.sort();
     made.dedup();
     assert_eq!(made.len(), 3);
+}
+
+#[tokio::test]
+async fn a_delivery_is_retried_and_called_off_once() {
+    let gateway = Setup::new().retrying("0s,1h,1h").start().await;
+    let (api, receiver) = (gateway.api(), Receiver::start().await);
+    api.registers("a.b", &receiver.url()).await;
+    receiver.answers(500);
+    let delivery = api.delivery_of_new().await;
+    api.attempted(&delivery, 1).await;
+    let retry = format!("/v1/deliveries/{delivery}/retry");
+    let first = marked(api, "r").post_nothing(&retry).await;
+    assert_eq!(first.status, 202, "{}", first.text());
+    api.attempted(&delivery, 2).await;
+    assert_repeated(&first, &marked(api, "r").post_nothing(&retry).await);
+    let waiting = async || match api.delivery(&delivery).await {
+        found if found["next_attempt_at"].is_string() => Ok(()),
+        found => Err(found.to_string()),
+    };
+    until("the delivery to wait", waiting).await;
+    let cancel = format!("/v1/deliveries/{delivery}/cancel");
+    let first = marked(api, "c").post_nothing(&cancel).await;
+    assert_eq!(first.status, 200, "{}", first.text());
+    assert_repeated(&first, &marked(api, "c").post_nothing(&cancel).await);
+    assert_eq!(receiver.received().len(), 2);
+    let told = api.list(&format!("/v1/audit?object={delivery}")).await;
+    let actions: Vec<_> = told.iter().map(|entry| &entry["action"]).collect();
+    assert_eq!(actions, ["delivery.cancelled", "delivery.retried"]);
+    assert_eq!(told[0]["after"]["state"], "cancelled");
+}
+
+#[tokio::test]
+async fn what_could_not_be_emitted_is_emitted_once() {
+    let gateway = Gateway::start().await;
+    let api = gateway.api();
+    let emit =
+        |type_: &str| json!({"emit": {"type": type_, "data": {"site": "{{ event.data.site }}"}}});
+    let listener = api
+        .listens(&["a.b"], Value::Null, emit("{{ event.data.type }}"))
+        .await;
+    let event = api.sends(json!({"type": "a.b", "data": {"site": 7}})).await;
+    let dead = api.delivery_of(&event).await;
+    let retry = format!("/v1/deliveries/{dead}/retry");
+    let refused = marked(api, "r").post_nothing(&retry).await;
+    refused.refused(409, "wrong_state");
+    let path = format!("/v1/listeners/{}", id_of(&listener));
+    let corrected = json!({"reactions": [emit("c.d")]});
+    api.patch(&path, corrected).await.expect(200);
+    let by_key = marked(api, "r");
+    let answers = join_all((0..4).map(|_| by_key.post_nothing(&retry))).await;
+    for answer in &answers {
+        assert_eq!(answer.status, 202, "{}", answer.text());
+    }
+    assert_eq!(answers.iter().filter(|one| !is_replayed(one)).count(), 1);
+    assert_eq!(api.list("/v1/events?type=c.d").await.len(), 1);
+    let told = api.list(&format!("/v1/audit?object={dead}")).await;
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(told[0]["action"], "delivery.retried");
+}
+
+#[tokio::test]
+async fn a_test_is_sent_once() {
+    let (gateway, receiver, hook) = a_webhook().await;
+    let api = marked(gateway.api(), "t");
+    let path = format!("/v1/endpoints/{}/test", hook.endpoint);
+    let first = api.post_nothing(&format!("{path}?wait=10s")).await;
+    let first = first.expect(200);
+    let repeat = api.post_nothing(&format!("{path}?wait=10s")).await;
+    assert!(is_replayed(&repeat));
+    let repeat = repeat.expect(202);
+    assert_eq!(first["delivery"], repeat["delivery"]);
+    assert_eq!(receiver.received().len(), 1);
 }
 
 #[tokio::test]

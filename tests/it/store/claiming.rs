@@ -226,10 +226,7 @@ pub async fn a_delivery_is_called_off_at_once_or_after_its_attempt(world: World)
         world.pending(endpoint, true, NOW).await,
     );
     let cancel = async |id, withdrawn| {
-        let cancelled = world
-            .store
-            .cancel(default_project(), id, withdrawn, NOW)
-            .await;
+        let cancelled = world.cancel(id, withdrawn).await;
         cancelled.expect("an answer")
     };
     assert_eq!(cancel(waiting, false).await, Cancellation::Cancelled);
@@ -285,7 +282,7 @@ pub async fn what_is_to_be_called_off_is_not_claimable_after_its_release(world: 
         world.pending(endpoint, true, NOW).await,
     );
     for id in [given_up, left_behind] {
-        let cancelled = world.store.cancel(default_project(), id, false, NOW).await;
+        let cancelled = world.cancel(id, false).await;
         assert_eq!(cancelled.expect("an answer"), Cancellation::Cancelling);
     }
     let released = world.store.release(world.node, &[given_up], NOW).await;
@@ -313,10 +310,7 @@ pub async fn a_closed_delivery_comes_back_with_a_new_budget(world: World) {
         .record(world.node, &[outcome], NOW)
         .await
         .expect("recorded");
-    let revived = world
-        .store
-        .revive(default_project(), delivery, after(90))
-        .await;
+    let revived = world.revive(delivery, after(90)).await;
     assert_eq!(revived.expect("an answer"), Revival::Due(endpoint));
     let wishes = [wish(endpoint, 1)];
     let claims = world
@@ -329,10 +323,7 @@ pub async fn a_closed_delivery_comes_back_with_a_new_budget(world: World) {
         (job.attempts, job.attempts_before, job.since),
         (1, 1, after(90))
     );
-    let revived = world
-        .store
-        .revive(default_project(), delivery, after(91))
-        .await;
+    let revived = world.revive(delivery, after(91)).await;
     assert_eq!(revived.expect("an answer"), Revival::UnderWay);
 }
 

@@ -148,15 +148,14 @@ impl Play {
     async fn cancels(&mut self) {
         if let Some((id, _)) = self.any(&self.deliveries) {
             let withdrawn = self.draw(2) == 0;
-            let store = &self.world.store;
-            let cancelled = store.cancel(default_project(), id, withdrawn, NOW).await;
+            let cancelled = self.world.cancel(id, withdrawn).await;
             assert_found_or_swept(cancelled);
         }
     }
 
     async fn revives(&mut self) {
         if let Some((id, _)) = self.any(&self.deliveries) {
-            let revived = self.world.store.revive(default_project(), id, NOW).await;
+            let revived = self.world.revive(id, NOW).await;
             assert_found_or_swept(revived);
         }
     }

@@ -206,7 +206,7 @@ pub async fn what_lists_are_filtered_by_follows_what_happens(world: World) {
     world.attempted(id, endpoint, 1, 500, verdict).await;
     let failed = (fresh.0.clone(), Some(ErrorKind::Status5xx), Some(500));
     assert_eq!(stands().await, failed);
-    let revived = world.store.revive(default_project(), id, NOW).await;
+    let revived = world.revive(id, NOW).await;
     revived.expect("revived");
     assert_eq!(stands().await, failed, "until the next attempt has ended");
 

@@ -268,7 +268,7 @@ pub async fn what_has_lost_its_event_is_not_sent_again(world: World) {
     let (_, delivery) = dead(&world).await;
     world.tamper("DELETE FROM events").await;
     let store = &world.store;
-    let revived = store.revive(default_project(), delivery, after(1)).await;
+    let revived = world.revive(delivery, after(1)).await;
     assert_eq!(revived.expect("asked"), Revival::NothingLeft(Loss::Gone));
     let found = store.delivery(default_project(), delivery).await;
     assert_eq!(found.expect("a delivery").state, DeliveryState::Dead);

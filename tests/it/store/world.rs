@@ -19,8 +19,9 @@ use riposte::{
         webhook::{Format, Headers},
     },
     store::{
-        Store, StoreSettings,
+        Store, StoreResult, StoreSettings,
         accept::AcceptContext,
+        act::{Cancellation, Revival},
         change::{Change, unanswered},
         endpoints::NewEndpoint,
         record::Outcome,
@@ -122,6 +123,24 @@ impl World {
         let mut connection = options.connect().await.expect("the database");
         let done = sqlx::raw_sql(AssertSqlSafe(statements.to_owned()));
         done.execute(&mut connection).await.expect("done");
+    }
+
+    /// Makes a delivery due at `at`.
+    pub async fn revive(&self, id: DeliveryId, at: Timestamp) -> StoreResult<Revival> {
+        let change = change_at(at);
+        let revived = self
+            .store
+            .revive(default_project(), id, &change, unanswered);
+        Ok(revived.await?.now)
+    }
+
+    /// Calls a delivery off.
+    pub async fn cancel(&self, id: DeliveryId, withdrawn: bool) -> StoreResult<Cancellation> {
+        let (project, change) = (default_project(), change_at(NOW));
+        let cancelled = self
+            .store
+            .cancel(project, id, withdrawn, &change, unanswered);
+        Ok(cancelled.await?.now)
     }
 
     /// An event that carries `data`.
