@@ -2,6 +2,7 @@
 
 mod deliveries;
 mod listeners;
+mod ten_questions;
 mod tests;
 mod trace;
 mod verdicts;
