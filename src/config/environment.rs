@@ -17,6 +17,7 @@ const PREFIX: &str = "RIPOSTE_";
 const OF_COMMANDS: &[&str] = &[
     "RIPOSTE_CONFIG",
     "RIPOSTE_KEY",
+    "RIPOSTE_PROJECT",
     "RIPOSTE_URL",
     "RIPOSTE_SECRET",
 ];

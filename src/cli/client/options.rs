@@ -13,7 +13,7 @@ use crate::{clock::Clock, config::SecretText};
 pub struct GatewayOptions {
     /// The project, by id or name; needed with an operator key, `default` with the key of the
     /// gateway that runs here
-    #[arg(long, global = true)]
+    #[arg(long, global = true, env = "RIPOSTE_PROJECT")]
     project: Option<String>,
     /// Where the gateway is
     #[arg(

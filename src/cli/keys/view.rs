@@ -19,17 +19,22 @@ pub struct Key {
     /// When it ends.
     pub expires_at: Option<Timestamp>,
     revoked_at: Option<Timestamp>,
+    last_used_at: Option<Timestamp>,
 }
 
 impl Row for Key {
     const MANY: &'static str = "keys";
-    const HEADER: &'static [&'static str] = &["ID", "NAME", "MADE", "STATE", "SCOPES"];
+    const HEADER: &'static [&'static str] = &["ID", "NAME", "MADE", "USED", "STATE", "SCOPES"];
 
     fn cells(&self, now: Timestamp) -> Vec<String> {
         vec![
             self.id.clone(),
             self.name.clone(),
             from_now(self.created_at, now),
+            match self.last_used_at {
+                Some(at) => from_now(at, now),
+                None => "never".to_owned(),
+            },
             self.state(now),
             self.scopes.join(", "),
         ]

@@ -139,6 +139,7 @@ fn variables_take_the_type_of_their_key() {
 fn variables_of_commands_and_of_kubernetes_are_not_ours() {
     let case = case("")
         .with_variable("RIPOSTE_KEY", "rp_x")
+        .with_variable("RIPOSTE_PROJECT", "acme")
         .with_variable("RIPOSTE_PORT", "tcp://10.0.0.1:80")
         .with_variable("RIPOSTE_PORT_80_TCP_ADDR", "10.0.0.1")
         .with_variable("RIPOSTE_SERVICE_HOST", "10.0.0.1")
