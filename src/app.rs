@@ -2,11 +2,15 @@
 
 use std::{collections::HashMap, io, net::SocketAddr, sync::Arc, time::Duration};
 
+use axum::serve::ListenerExt as _;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    api::{self, ApiSettings, ApiState},
+    api::{
+        self, ApiSettings, ApiState,
+        stream::{StreamSettings, Streams},
+    },
     clock::Clock,
     config::{Config, DefaultQuotas},
     domain::{
@@ -29,6 +33,7 @@ use crate::{
         policy::{LOOPBACK_NETWORKS, Policy, PolicySource},
         resolver::{BadResolverConfig, Resolve, SystemResolver},
         sender::{HttpSender, Sender, SenderError, Timeouts},
+        stall::{Connection, Unstalled},
     },
     store::{Store, StoreError, StoreResult, StoreSettings},
 };
@@ -115,6 +120,7 @@ impl App {
             clock,
             ids,
             chance,
+            streams: Arc::new(Streams::new(stream_settings(config))),
             stopping: CancellationToken::new(),
         };
         Ok(Self {
@@ -136,6 +142,8 @@ impl App {
     ) -> Result<(), AppError> {
         let Self { engine, api, drain } = self;
         let (store, clock, stopping) = (api.store.clone(), api.clock.clone(), api.stopping.clone());
+        let listener = Unstalled::new(listener, clock.clone(), 2 * api.streams.settings.patience)
+            .tap_io(Connection::send_at_once);
         let router = api::router(api).into_make_service_with_connect_info::<SocketAddr>();
         let server = axum::serve(listener, router)
             .with_graceful_shutdown(stopping.clone().cancelled_owned());
@@ -278,6 +286,16 @@ fn api_settings(config: &Config, operator_key: ApiKey) -> ApiSettings {
     }
 }
 
+fn stream_settings(config: &Config) -> StreamSettings {
+    let stream = &config.stream;
+    StreamSettings {
+        max: stream.max,
+        max_per_project: stream.max_per_project,
+        heartbeat: stream.heartbeat,
+        patience: stream.patience,
+    }
+}
+
 fn engine_settings(config: &Config) -> Result<EngineSettings, RetryError> {
     let delivery = &config.delivery;
     let schedule = config.retry.schedule.iter().copied().map(HumanDuration);
@@ -305,6 +323,7 @@ fn engine_settings(config: &Config) -> Result<EngineSettings, RetryError> {
             deliveries: config.retention.deliveries,
             dead_letters: config.retention.dead_letters,
             jobs: config.retention.jobs,
+            journal: config.retention.journal,
             event_keys: config.dedupe.window,
         },
     })

@@ -30,6 +30,7 @@ pub mod refusals;
 pub mod retention;
 pub mod state;
 pub mod stats;
+pub mod stream;
 pub mod tag;
 pub mod write;
 
@@ -107,5 +108,6 @@ fn resources() -> OpenApiRouter<ApiState> {
         .merge(jobs::routes())
         .merge(keys::routes())
         .merge(stats::routes())
+        .merge(stream::routes())
         .merge(listeners::routes())
 }

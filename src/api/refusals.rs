@@ -56,6 +56,8 @@ refusals! {
     /// An event cannot be taken, now or ever.
     EventRefused = BadEvent | EventConflict | TooLarge | UnsupportedMediaType | SchemaViolation
         | TooManyRequests | RateLimited | BacklogFull | StorageFull | QuotaExceeded | Overloaded | Unavailable;
+    /// A stream cannot be asked for so, or there is no room for one now.
+    StreamRefused = BadParameter | TooManyRequests | Overloaded | Unavailable;
     /// The gateway does not work now.
     Unavailable = Unavailable;
 }

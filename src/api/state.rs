@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio_util::sync::CancellationToken;
 
+use super::stream::Streams;
 use crate::{
     clock::Clock,
     domain::{api_key::ApiKey, chance::Chance, cloudevents, ids::Ids},
@@ -46,6 +47,8 @@ pub struct ApiState {
     pub ids: Arc<Ids>,
     /// The randomness.
     pub chance: Chance,
+    /// Who follows what happens.
+    pub streams: Arc<Streams>,
     /// Cancelled when the gateway is stopping.
     pub stopping: CancellationToken,
 }

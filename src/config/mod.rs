@@ -19,7 +19,7 @@ use std::{net::SocketAddr, path::PathBuf};
 pub use error::{ConfigError, Conflict, Origin, ValueError};
 pub use sections::{
     Dedupe, DefaultQuotas, Delivery, Idempotency, Ingest, Limits, Log, Retention, Retry, Secrets,
-    Shutdown, Sqlite, keys,
+    Shutdown, Sqlite, Stream, keys,
 };
 pub use settings::{Flag, Key, Setting, Settings, Sources};
 pub use types::{Database, LogFilter, LogFormat, SecretText};
@@ -64,6 +64,8 @@ pub struct Config {
     pub idempotency: Idempotency,
     /// See [`Retention`].
     pub retention: Retention,
+    /// See [`Stream`].
+    pub stream: Stream,
     /// See [`Shutdown`].
     pub shutdown: Shutdown,
     /// See [`Log`].
@@ -101,6 +103,7 @@ impl Config {
             dedupe: Dedupe::read(settings)?,
             idempotency: Idempotency::read(settings)?,
             retention: Retention::read(settings)?,
+            stream: Stream::read(settings)?,
             shutdown: Shutdown::read(settings)?,
             log: Log::read(settings)?,
             sqlite: Sqlite::read(settings)?,

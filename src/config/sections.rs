@@ -48,6 +48,7 @@ pub fn keys() -> impl Iterator<Item = &'static Key> {
         Dedupe::KEYS,
         Idempotency::KEYS,
         Retention::KEYS,
+        Stream::KEYS,
         Shutdown::KEYS,
         Log::KEYS,
         Sqlite::KEYS,
@@ -215,6 +216,22 @@ section! {
         dead_letters: Duration = "90d", duration(SECOND..=3650 * DAY);
         /// Jobs, from when they ended.
         jobs: Duration = "30d", duration(SECOND..=3650 * DAY);
+        /// What happened when, for those who follow it.
+        journal: Duration = "24h", duration(SECOND..=3650 * DAY);
+    }
+}
+
+section! {
+    /// Those who follow what happens.
+    Stream = "stream." {
+        /// The most streams at one time.
+        max: usize = 256, whole(1..=65_536);
+        /// The most streams of one project at one time.
+        max_per_project: usize = 32, whole(1..=65_536);
+        /// How long a stream is silent before it says that it is alive.
+        heartbeat: Duration = "15s", duration(100 * MILLISECOND..=MINUTE);
+        /// How long a reader may take nothing of what waits for it.
+        patience: Duration = "10s", duration(100 * MILLISECOND..=MINUTE);
     }
 }
 

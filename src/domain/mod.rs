@@ -16,6 +16,7 @@ pub mod duration;
 pub mod endpoint;
 pub mod event;
 pub mod event_type;
+pub mod happening;
 pub mod idempotency;
 pub mod ids;
 pub mod job;

@@ -21,6 +21,9 @@ named! {
         EventKeys = "event_keys",
         /// Jobs: until `retention.jobs` after they ended.
         Jobs = "jobs",
+        /// What happened when, for those who follow it: for `retention.journal`. Of each project the
+        /// newest entry stays.
+        Journal = "journal",
         /// Revisions of listeners that hold no more: as long as there are events that met them.
         ListenerRevisions = "listener_revisions",
         /// Endpoints that were deleted: as long as a delivery or a listener names them.
@@ -39,6 +42,8 @@ pub struct Retention {
     pub dead_letters: Duration,
     /// Jobs, from when they ended.
     pub jobs: Duration,
+    /// What happened when.
+    pub journal: Duration,
     /// The keys of events, from when these were taken in.
     pub event_keys: Duration,
 }
@@ -51,6 +56,7 @@ impl Retention {
             deliveries: time,
             dead_letters: time,
             jobs: time,
+            journal: time,
             event_keys: time,
         }
     }
@@ -63,6 +69,7 @@ impl Retention {
             Kept::DeadLetters => Some(self.dead_letters),
             Kept::EventKeys => Some(self.event_keys),
             Kept::Jobs => Some(self.jobs),
+            Kept::Journal => Some(self.journal),
             Kept::ListenerRevisions | Kept::DeletedEndpoints => None,
         }
     }

@@ -19,6 +19,7 @@ pub mod policy;
 pub mod refusal;
 pub mod resolver;
 pub mod sender;
+pub mod stall;
 pub mod target;
 pub mod testing;
 mod tls;

@@ -8,13 +8,14 @@ use super::{
     counters::{Counter, Deltas},
     dead_letters,
     event_keys::Keys,
-    events, fanouts, retention,
+    events, fanouts,
+    journal::Journal,
+    retention,
     rows::{Insert, list},
     seen_types, skips,
     unit::{Acceptance, Asked, Continuation, Fate, NewDelivery, Unit},
 };
 use crate::domain::{
-    delivery::DeliveryState,
     ids::{NodeId, ProjectId},
     time::Timestamp,
 };
@@ -46,6 +47,7 @@ impl Store {
             units,
             results: vec![Acceptance::Stored; units.len()],
             deltas: Deltas::default(),
+            journal: Journal::default(),
         };
         batch.leave_out_stale(&mut transaction).await?;
         batch.claim(self, &mut transaction).await?;
@@ -56,7 +58,8 @@ impl Store {
         batch.write(&mut transaction, context).await?;
         batch.note(self, &mut transaction).await?;
         batch.deltas.write(&mut transaction).await?;
-        transaction.commit().await?;
+        self.conclude(transaction, &batch.journal, context.now)
+            .await?;
         Ok(batch.results)
     }
 }
@@ -67,6 +70,8 @@ struct Batch<'a> {
     results: Vec<Acceptance>,
     /// By how much it changes the counters.
     deltas: Deltas,
+    /// What it lets happen.
+    journal: Journal,
 }
 
 impl<'a> Batch<'a> {
@@ -148,8 +153,9 @@ impl<'a> Batch<'a> {
                     fanouts::advance(connection, from, *then, &mut self.deltas).await?
                 }
                 Continuation::Emission(delivery) => {
-                    let deltas = &mut self.deltas;
-                    dead_letters::settle_emission(connection, *delivery, now, deltas).await?
+                    let (journal, deltas) = (&mut self.journal, &mut self.deltas);
+                    dead_letters::settle_emission(connection, *delivery, now, journal, deltas)
+                        .await?
                 }
             };
             if !moved {
@@ -184,8 +190,9 @@ impl<'a> Batch<'a> {
         let going: Vec<_> = self.going().map(|(_, unit)| unit).collect();
         let met: Vec<_> = going.iter().flat_map(|unit| &unit.events).collect();
         events::insert(connection, &met).await?;
-        let deltas = &mut self.deltas;
+        let (journal, deltas) = (&mut self.journal, &mut self.deltas);
         for event in met.iter().map(|met| &met.event) {
+            journal.event(event.project, event.id);
             deltas.add(event.project, Counter::Events, 1);
             deltas.add_bytes(event.project, event.data.bytes());
         }
@@ -195,7 +202,9 @@ impl<'a> Batch<'a> {
         let deliveries = skips::count_excess(connection, deliveries, context.now, deltas).await?;
         insert_deliveries(connection, &deliveries, context.now).await?;
         for delivery in &deliveries {
-            deltas.add(delivery.project, Counter::of(state(&delivery.fate)), 1);
+            let (state, reason, _) = delivery.fate.written();
+            journal.delivery(delivery.project, delivery.id, state, reason);
+            deltas.add(delivery.project, Counter::of(state), 1);
         }
         enqueue(connection, &deliveries, context.node).await?;
         let cursors: Vec<_> = going.iter().flat_map(|unit| &unit.fanouts).collect();
@@ -235,11 +244,7 @@ async fn insert_deliveries(
     };
     insert
         .run(connection, deliveries, |values, delivery| {
-            let (reason, detail) = match &delivery.fate {
-                Fate::Pending { .. } => (None, None),
-                Fate::Skipped(reason) => (Some(reason.as_str()), None),
-                Fate::Dead(reason, why) => (Some(reason.as_str()), Some(why)),
-            };
+            let (state, reason, detail) = delivery.fate.written();
             let cause = delivery.cause.as_ref();
             values
                 .bind(delivery.id.to_string())
@@ -250,7 +255,7 @@ async fn insert_deliveries(
                 .bind(cause.map(|cause| cause.revision))
                 .bind(cause.map(|cause| cause.reaction))
                 .bind(delivery.endpoint.map(|endpoint| endpoint.to_string()))
-                .bind(state(&delivery.fate).as_str())
+                .bind(state.as_str())
                 .bind(reason)
                 .bind(detail)
                 .bind(now.as_millis())
@@ -259,15 +264,6 @@ async fn insert_deliveries(
         })
         .await?;
     Ok(())
-}
-
-/// The state in which a delivery begins.
-fn state(fate: &Fate) -> DeliveryState {
-    match fate {
-        Fate::Pending { .. } => DeliveryState::Pending,
-        Fate::Skipped(_) => DeliveryState::Skipped,
-        Fate::Dead(..) => DeliveryState::Dead,
-    }
 }
 
 async fn enqueue(

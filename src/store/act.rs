@@ -8,8 +8,9 @@ use super::{
     change::{Change, Done},
     columns::Columns as _,
     counters::{self, Deltas},
-    deliveries::{close, find},
+    deliveries::{Closing, close, find},
     events,
+    journal::Journal,
     rows::list,
 };
 use crate::domain::{
@@ -67,7 +68,7 @@ impl Store {
             let cancellation = Cancellation::NotPending(before.state);
             return writing.finish(cancellation, answer).await;
         }
-        let cancellation = call_off(&mut writing, id, withdrawn, change.now).await?;
+        let cancellation = call_off(writing.parts(), id, withdrawn, change.now).await?;
         let after = find(&mut writing, project, id).await?;
         let entry = Entry::changed(Action::DeliveryCancelled, &before, &after)?;
         writing.note(entry).await?;
@@ -89,7 +90,7 @@ impl Store {
     ) -> Result<Done<Revival, A>, E> {
         let mut writing = self.begin(change).await?;
         let before = find(&mut writing, project, id).await?;
-        let revival = revive(&mut writing, &before, change.now).await?;
+        let revival = revive(writing.parts(), &before, change.now).await?;
         if matches!(revival, Revival::Due(_)) {
             let after = find(&mut writing, project, id).await?;
             let entry = Entry::changed(Action::DeliveryRetried, &before, &after)?;
@@ -111,7 +112,7 @@ impl Store {
         limit: u32,
         now: Timestamp,
     ) -> StoreResult<Option<usize>> {
-        let mut transaction = self.write().await?;
+        let (mut transaction, mut journal) = (self.write().await?, Journal::default());
         if takes_deliveries(&mut transaction, endpoint).await? {
             return Ok(None);
         }
@@ -127,14 +128,15 @@ impl Store {
         .await?;
         let ids = rows.iter().map(|row| row.parsed("delivery_id"));
         let ids = ids.collect::<StoreResult<Vec<DeliveryId>>>()?;
-        close(&mut transaction, &ids, state, reason, now).await?;
-        transaction.commit().await?;
+        let closing = Closing { state, reason };
+        close(&mut transaction, &ids, closing, &mut journal, now).await?;
+        self.conclude(transaction, &journal, now).await?;
         Ok(Some(ids.len()))
     }
 }
 
 async fn call_off(
-    connection: &mut Connection,
+    (connection, journal): (&mut Connection, &mut Journal),
     id: DeliveryId,
     withdrawn: bool,
     now: Timestamp,
@@ -145,8 +147,8 @@ async fn call_off(
         .execute(&mut *connection)
         .await?;
     if removed.rows_affected() == 1 {
-        let (state, reason) = (DeliveryState::Cancelled, CancelReason::Requested.as_str());
-        close(connection, &[id], state, reason, now).await?;
+        let closing = Closing::called_off(CancelReason::Requested);
+        close(connection, &[id], closing, journal, now).await?;
         return Ok(Cancellation::Cancelled);
     }
     sqlx::query("UPDATE deliveries SET cancel_requested = 1, updated_at = $2 WHERE id = $1")
@@ -158,7 +160,7 @@ async fn call_off(
 }
 
 async fn revive(
-    connection: &mut Connection,
+    (connection, journal): (&mut Connection, &mut Journal),
     delivery: &Delivery,
     now: Timestamp,
 ) -> StoreResult<Revival> {
@@ -173,7 +175,7 @@ async fn revive(
     }
     let due = match delivery.state {
         DeliveryState::Pending => hasten(connection, delivery.id, now).await?,
-        _ => reopen(connection, &[delivery.id], now).await? == 1,
+        _ => reopen(connection, &[delivery.id], journal, now).await? == 1,
     };
     Ok(match due {
         true => Revival::Due(endpoint),
@@ -209,15 +211,20 @@ async fn hasten(connection: &mut Connection, id: DeliveryId, now: Timestamp) -> 
 pub(super) async fn reopen(
     connection: &mut Connection,
     ids: &[DeliveryId],
+    journal: &mut Journal,
     now: Timestamp,
 ) -> StoreResult<u64> {
     let closed = sqlx::query(
-        "SELECT id FROM deliveries
+        "SELECT id, project_id FROM deliveries
          WHERE id IN (SELECT value FROM json_each($1)) AND state <> 'pending' AND endpoint_id IS NOT NULL",
     )
     .bind(list(ids))
     .fetch_all(&mut *connection)
     .await?;
+    for row in &closed {
+        let (project, id) = (row.parsed("project_id")?, row.parsed("id")?);
+        journal.delivery(project, id, DeliveryState::Pending, None);
+    }
     let closed = closed.iter().map(|row| row.text("id"));
     let closed = closed.collect::<StoreResult<Vec<_>>>()?;
     let before = counters::states(&mut *connection, &closed).await?;

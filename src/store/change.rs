@@ -13,7 +13,10 @@ use std::{
 use serde::Serialize;
 use sqlx::{Sqlite, Transaction};
 
-use super::{Connection, Store, StoreError, StoreResult, audit::Entry, idempotency::Idempotency};
+use super::{
+    Connection, Store, StoreError, StoreResult, audit::Entry, idempotency::Idempotency,
+    journal::Journal,
+};
 use crate::domain::{audit::Actor, time::Timestamp};
 
 /// Under what circumstances something is changed.
@@ -98,6 +101,7 @@ impl Store {
             store: self,
             change,
             transaction,
+            journal: Journal::default(),
         })
     }
 }
@@ -107,9 +111,15 @@ pub(super) struct Writing<'a> {
     store: &'a Store,
     change: &'a Change,
     transaction: Transaction<'static, Sqlite>,
+    journal: Journal,
 }
 
 impl Writing<'_> {
+    /// The transaction, and what it lets happen.
+    pub(super) fn parts(&mut self) -> (&mut Connection, &mut Journal) {
+        (&mut self.transaction, &mut self.journal)
+    }
+
     /// Writes into the audit log what was done.
     pub(super) async fn note(&mut self, entry: Entry) -> StoreResult<()> {
         self.store
@@ -132,7 +142,8 @@ impl Writing<'_> {
         self.store
             .remember(&mut self.transaction, self.change, answer)
             .await?;
-        Ok(self.transaction.commit().await?)
+        let (now, journal) = (self.change.now, &self.journal);
+        self.store.conclude(self.transaction, journal, now).await
     }
 }
 

@@ -10,7 +10,7 @@ use sqlx::sqlite::SqliteRow;
 pub use self::find::{Counted, Found, From};
 use super::{
     Connection, Store, StoreResult, act, columns::Columns as _, counters::Deltas, deliveries,
-    jobs::Step, rows::list,
+    deliveries::Closing, jobs::Step, journal::Journal, rows::list,
 };
 use crate::domain::{
     delivery::{CancelReason, DeliveryState},
@@ -82,13 +82,14 @@ impl Store {
             .filter(|(_, redrive)| matches!(redrive, Redrive::Due(_)))
             .map(|(id, _)| *id)
             .collect();
-        act::reopen(&mut transaction, &due, now).await?;
+        let mut journal = Journal::default();
+        act::reopen(&mut transaction, &due, &mut journal, now).await?;
         let mut tally = Tally::default();
         for (id, redrive) in &results {
             redrive.tell(*id, &mut tally);
         }
         step.write(&mut transaction, tally, now).await?;
-        transaction.commit().await?;
+        self.conclude(transaction, &journal, now).await?;
         Ok(Some(results))
     }
 
@@ -119,20 +120,17 @@ impl Store {
             .filter(|(_, discard)| *discard == Discard::Discarded)
             .map(|(id, _)| *id)
             .collect();
-        deliveries::close(
-            &mut transaction,
-            &discarded,
-            DeliveryState::Cancelled,
-            CancelReason::Discarded.as_str(),
-            now,
-        )
-        .await?;
+        let (mut journal, closing) = (
+            Journal::default(),
+            Closing::called_off(CancelReason::Discarded),
+        );
+        deliveries::close(&mut transaction, &discarded, closing, &mut journal, now).await?;
         let mut tally = Tally::default();
         for (id, discard) in &results {
             discard.tell(*id, &mut tally);
         }
         step.write(&mut transaction, tally, now).await?;
-        transaction.commit().await?;
+        self.conclude(transaction, &journal, now).await?;
         Ok(Some(results))
     }
 
@@ -208,6 +206,7 @@ pub(super) async fn settle_emission(
     connection: &mut Connection,
     id: DeliveryId,
     now: Timestamp,
+    journal: &mut Journal,
     deltas: &mut Deltas,
 ) -> StoreResult<bool> {
     let settled = sqlx::query(
@@ -222,8 +221,10 @@ pub(super) async fn settle_emission(
     let Some(row) = settled else {
         return Ok(false);
     };
+    let project = row.parsed("project_id")?;
     let (from, to) = (DeliveryState::Dead, DeliveryState::Delivered);
-    deltas.moved(row.parsed("project_id")?, from, to, 1);
+    journal.delivery(project, id, to, None);
+    deltas.moved(project, from, to, 1);
     Ok(true)
 }
 

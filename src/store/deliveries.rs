@@ -6,13 +6,14 @@ use super::{
     Connection, Store, StoreError, StoreResult,
     columns::Columns as _,
     counters::{self, Deltas},
+    journal::Journal,
     list::{Fixed, Index, Query, Table},
     rows::list,
 };
 use crate::{
     domain::{
         attempt::ErrorKind,
-        delivery::{Cause, Delivery, DeliveryState, Target},
+        delivery::{CancelReason, Cause, Delivery, DeliveryState, Target},
         ids::{DeliveryId, EndpointId, EventId, ListenerId, ProjectId},
         list::{Listed, Window},
         status::Statuses,
@@ -154,25 +155,47 @@ pub(super) async fn find(
     delivery(&row.ok_or(StoreError::NotFound("delivery"))?)
 }
 
+/// The state that deliveries are closed in, and why.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Closing {
+    pub(super) state: DeliveryState,
+    pub(super) reason: &'static str,
+}
+
+impl Closing {
+    /// They are called off.
+    pub(super) const fn called_off(reason: CancelReason) -> Self {
+        Self {
+            state: DeliveryState::Cancelled,
+            reason: reason.as_str(),
+        }
+    }
+}
+
 /// Puts deliveries into a state that they stay in.
 pub(super) async fn close(
     connection: &mut Connection,
     ids: &[DeliveryId],
-    state: DeliveryState,
-    reason: &str,
+    Closing { state, reason }: Closing,
+    journal: &mut Journal,
     now: Timestamp,
 ) -> StoreResult<()> {
     let before = counters::states(&mut *connection, ids).await?;
-    sqlx::query(
+    let closed = sqlx::query(
         "UPDATE deliveries SET state = $2, reason = $3, updated_at = $4, cancel_requested = 0
-         WHERE id IN (SELECT value FROM json_each($1))",
+         WHERE id IN (SELECT value FROM json_each($1))
+         RETURNING id, project_id",
     )
     .bind(list(ids))
     .bind(state.as_str())
     .bind(reason)
     .bind(now.as_millis())
-    .execute(&mut *connection)
+    .fetch_all(&mut *connection)
     .await?;
+    for row in &closed {
+        let (project, id) = (row.parsed("project_id")?, row.parsed("id")?);
+        journal.delivery(project, id, state, Some(reason));
+    }
     Deltas::moving(before, state).write(connection).await
 }
 

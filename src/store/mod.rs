@@ -25,6 +25,7 @@ pub mod fanouts;
 pub mod find;
 pub mod idempotency;
 pub mod jobs;
+pub mod journal;
 pub mod list;
 pub mod listeners;
 pub mod notes;
@@ -76,6 +77,7 @@ pub struct Store {
     notes: Arc<notes::Notes>,
     /// The quotas of projects that have none of their own.
     defaults: Quotas,
+    bells: Arc<journal::Bells>,
 }
 
 /// The database beneath. What differs between databases is found where this is matched.
@@ -106,6 +108,7 @@ impl Store {
             }),
             notes: Arc::default(),
             defaults: Quotas::default(),
+            bells: Arc::default(),
         })
     }
 

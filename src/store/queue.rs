@@ -6,7 +6,8 @@ use std::{collections::HashMap, sync::Arc};
 use sqlx::sqlite::SqliteRow;
 
 use super::{
-    Connection, Store, StoreResult, columns::Columns as _, deliveries, events, rows::list,
+    Connection, Store, StoreResult, columns::Columns as _, deliveries, deliveries::Closing, events,
+    journal::Journal, rows::list,
 };
 use crate::domain::{
     delivery::{CancelReason, DeadReason, DeliveryState},
@@ -69,17 +70,17 @@ impl Store {
         wishes: &[Wish],
         now: Timestamp,
     ) -> StoreResult<Vec<Claim>> {
-        let mut transaction = self.write().await?;
+        let (mut transaction, mut journal) = (self.write().await?, Journal::default());
         let mut claims = Vec::with_capacity(wishes.len());
         for wish in wishes {
-            let ids = own_due(&mut transaction, node, *wish, now).await?;
+            let ids = own_due(&mut transaction, node, *wish, &mut journal, now).await?;
             claims.push(Claim {
                 endpoint: wish.endpoint,
                 jobs: jobs(&mut transaction, &ids).await?,
                 next_due: next_due(&mut transaction, wish.endpoint).await?,
             });
         }
-        transaction.commit().await?;
+        self.conclude(transaction, &journal, now).await?;
         Ok(claims)
     }
 
@@ -104,8 +105,8 @@ impl Store {
         .bind(node.to_string())
         .fetch_all(&mut *transaction)
         .await?;
-        call_off(&mut transaction, &released, now).await?;
-        transaction.commit().await?;
+        let journal = call_off(&mut transaction, &released, now).await?;
+        self.conclude(transaction, &journal, now).await?;
         Ok(())
     }
 
@@ -123,8 +124,8 @@ impl Store {
         .bind(node.to_string())
         .fetch_all(&mut *transaction)
         .await?;
-        call_off(&mut transaction, &released, now).await?;
-        transaction.commit().await?;
+        let journal = call_off(&mut transaction, &released, now).await?;
+        self.conclude(transaction, &journal, now).await?;
         Ok(released.len())
     }
 
@@ -168,7 +169,8 @@ async fn call_off(
     connection: &mut Connection,
     released: &[SqliteRow],
     now: Timestamp,
-) -> StoreResult<()> {
+) -> StoreResult<Journal> {
+    let mut journal = Journal::default();
     let released = released.iter().map(|row| row.text("delivery_id"));
     let released = released.collect::<StoreResult<Vec<_>>>()?;
     let rows = sqlx::query(
@@ -181,20 +183,17 @@ async fn call_off(
     .fetch_all(&mut *connection)
     .await?;
     let called_off = rows.iter().map(|row| row.parsed("delivery_id"));
-    deliveries::close(
-        connection,
-        &called_off.collect::<StoreResult<Vec<_>>>()?,
-        DeliveryState::Cancelled,
-        CancelReason::Requested.as_str(),
-        now,
-    )
-    .await
+    let called_off = called_off.collect::<StoreResult<Vec<_>>>()?;
+    let closing = Closing::called_off(CancelReason::Requested);
+    deliveries::close(connection, &called_off, closing, &mut journal, now).await?;
+    Ok(journal)
 }
 
 async fn own_due(
     connection: &mut Connection,
     node: NodeId,
     wish: Wish,
+    journal: &mut Journal,
     now: Timestamp,
 ) -> StoreResult<Vec<DeliveryId>> {
     let rows = sqlx::query(
@@ -211,7 +210,7 @@ async fn own_due(
     .fetch_all(&mut *connection)
     .await?;
     let claimed = within(&rows, wish.bytes)?;
-    close_empty(connection, &rows, now).await?;
+    close_empty(connection, &rows, journal, now).await?;
     sqlx::query(
         "UPDATE queue SET owner = $1 WHERE delivery_id IN (SELECT value FROM json_each($2))",
     )
@@ -245,6 +244,7 @@ fn within(rows: &[SqliteRow], most: usize) -> StoreResult<Vec<DeliveryId>> {
 async fn close_empty(
     connection: &mut Connection,
     rows: &[SqliteRow],
+    journal: &mut Journal,
     now: Timestamp,
 ) -> StoreResult<()> {
     let mut empty = Vec::new();
@@ -261,8 +261,11 @@ async fn close_empty(
         .bind(list(&empty))
         .execute(&mut *connection)
         .await?;
-    let (dead, why) = (DeliveryState::Dead, DeadReason::EventGone.as_str());
-    deliveries::close(connection, &empty, dead, why, now).await
+    let closing = Closing {
+        state: DeliveryState::Dead,
+        reason: DeadReason::EventGone.as_str(),
+    };
+    deliveries::close(connection, &empty, closing, journal, now).await
 }
 
 async fn jobs(connection: &mut Connection, claimed: &[DeliveryId]) -> StoreResult<Vec<Job>> {

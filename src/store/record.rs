@@ -9,6 +9,7 @@ use super::{
     audit::Entry,
     columns::{Columns as _, to_json},
     counters::Deltas,
+    journal::Journal,
     rows::{Insert, list},
 };
 use crate::domain::{
@@ -75,7 +76,8 @@ impl Store {
             }
         }
         deltas(outcomes, &written).write(&mut transaction).await?;
-        transaction.commit().await?;
+        self.conclude(transaction, &journal(outcomes, &changes), now)
+            .await?;
         Ok(changes.iter().map(recorded).collect())
     }
 
@@ -128,6 +130,25 @@ fn deltas(outcomes: &[Outcome], changes: &[&Change]) -> Deltas {
         deltas.moved(change.project, DeliveryState::Pending, change.state, 1);
     }
     deltas
+}
+
+/// What has happened: each attempt, and what its delivery has come to.
+fn journal(outcomes: &[Outcome], changes: &[Option<Change>]) -> Journal {
+    let mut journal = Journal::default();
+    for (Outcome { attempt, .. }, change) in outcomes.iter().zip(changes) {
+        let next = change.as_ref().and_then(|change| change.due);
+        journal.attempt(attempt.project, (attempt.id, attempt.delivery), next);
+        if let Some(Change {
+            state,
+            reason,
+            due: None,
+            ..
+        }) = change
+        {
+            journal.delivery(attempt.project, attempt.delivery, *state, *reason);
+        }
+    }
+    journal
 }
 
 /// The deliveries that `node` still owns, and whether each is to be called off.

@@ -10,7 +10,7 @@ use super::{
     StoreResult, audit::Entry, change::Change, columns::unreadable, idempotency::Idempotency,
 };
 use crate::domain::{
-    delivery::{Cause, DeadReason, SkipReason},
+    delivery::{Cause, DeadReason, DeliveryState, SkipReason},
     event::Event,
     event_type::KnownViolation,
     idempotency::IdempotencyKey,
@@ -167,6 +167,17 @@ pub enum Fate {
     Skipped(SkipReason),
     /// It is a dead letter at once.
     Dead(DeadReason, String),
+}
+
+impl Fate {
+    /// The state that the delivery begins in, why, and what else there is to say.
+    pub(super) fn written(&self) -> (DeliveryState, Option<&'static str>, Option<&str>) {
+        match self {
+            Self::Pending { .. } => (DeliveryState::Pending, None, None),
+            Self::Skipped(reason) => (DeliveryState::Skipped, Some(reason.as_str()), None),
+            Self::Dead(reason, why) => (DeliveryState::Dead, Some(reason.as_str()), Some(why)),
+        }
+    }
 }
 
 /// A place among the reactions of a project's listeners, in the order of their identifiers.

@@ -30,5 +30,6 @@ mod schemathesis;
 mod secrets;
 mod sending;
 mod store;
+mod stream;
 mod support;
 mod why;

@@ -72,6 +72,15 @@ impl Operation {
         self.path.contains('{') && self.method != Method::PUT
     }
 
+    /// What has to be asked for so that the answer ends.
+    fn bound(&self) -> &'static str {
+        let content = &self.details["responses"]["200"]["content"];
+        match content["text/event-stream"].is_null() {
+            true => "",
+            false => "&follow=false",
+        }
+    }
+
     /// The query parameters that name something.
     fn references(&self) -> Vec<String> {
         let parameters = self.details["parameters"].as_array();
@@ -331,8 +340,11 @@ async fn what_belongs_to_another_project_is_as_what_is_not_there() {
             walked += 1;
         }
         for parameter in operation.references() {
-            let query =
-                |ids: &Ids| format!("{}?{parameter}={}", operation.path, ids.named(&parameter));
+            let bound = operation.bound();
+            let query = |ids: &Ids| {
+                let named = ids.named(&parameter);
+                format!("{}?{parameter}={named}{bound}", operation.path)
+            };
             let of_theirs = call(&stranger, &operation, &query(&foreign), &foreign).await;
             let of_none = call(&stranger, &operation, &query(&absent), &absent).await;
             assert_eq!(of_theirs, of_none, "{operation:?} by {parameter}");

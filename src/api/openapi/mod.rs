@@ -19,12 +19,18 @@ use utoipa::{
 
 use self::answers::Answers;
 pub use self::common::in_project;
-use super::problem::Problem;
+use super::{problem::Problem, stream};
 
 /// What the document says beside the resources.
 #[derive(utoipa::OpenApi)]
 #[openapi(
-    components(schemas(Problem)),
+    components(schemas(
+        Problem,
+        stream::MessageView,
+        stream::OpenView,
+        stream::GapView,
+        stream::ClosingView
+    )),
     info(
         title = "Riposte",
         description = "The outbound reaction gateway of event-driven platforms: services send events, \

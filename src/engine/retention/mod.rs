@@ -128,6 +128,7 @@ fn tell(removed: &HashMap<Kept, u64>) {
             skip_counts = count(Kept::SkipCounts),
             event_keys = count(Kept::EventKeys),
             jobs = count(Kept::Jobs),
+            journal = count(Kept::Journal),
             listener_revisions = count(Kept::ListenerRevisions),
             deleted_endpoints = count(Kept::DeletedEndpoints),
             "what is past its time is removed"

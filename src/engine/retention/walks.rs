@@ -37,9 +37,11 @@ fn parts(what: Kept) -> &'static [Part] {
         Kept::DeadLetters => &[Part::In(DeliveryState::Dead)],
         Kept::Events => &[Part::All, Part::KeptAside],
         Kept::SkipCounts => &[Part::All, Part::SkipRows],
-        Kept::EventKeys | Kept::Jobs | Kept::ListenerRevisions | Kept::DeletedEndpoints => {
-            &[Part::All]
-        }
+        Kept::EventKeys
+        | Kept::Jobs
+        | Kept::Journal
+        | Kept::ListenerRevisions
+        | Kept::DeletedEndpoints => &[Part::All],
     }
 }
 
@@ -123,6 +125,7 @@ impl Sweeper {
             (Kept::SkipCounts, _) => store.sweep_skip_counts(until, size).await,
             (Kept::EventKeys, _) => store.sweep_event_keys(until, size).await,
             (Kept::Jobs, _) => store.sweep_jobs(until, size).await,
+            (Kept::Journal, _) => store.sweep_journal(position, until, size).await,
             (Kept::ListenerRevisions, _) => store.sweep_revisions(position, now, size).await,
             (Kept::DeletedEndpoints, _) => {
                 let before = now.minus(retention.deliveries);

@@ -7,6 +7,7 @@
 mod configuration;
 mod deliveries;
 mod events;
+mod journal;
 mod small;
 mod space;
 

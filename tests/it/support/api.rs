@@ -104,6 +104,17 @@ impl Api {
         answered.unwrap_or_else(|error| panic!("{method} {path}: {error:?}"))
     }
 
+    /// Asks for `path`, and leaves the body for later.
+    pub async fn open(&self, path: &str, headers: &[(&str, &str)]) -> reqwest::Response {
+        let mut all = self.headers.clone();
+        for (name, value) in headers {
+            all.insert(self::name(name), self::value(value));
+        }
+        let request = self.http.get(self.url(path)).headers(all).send();
+        let answered = within(format!("an answer to GET {path}"), request).await;
+        answered.unwrap_or_else(|error| panic!("GET {path}: {error:?}"))
+    }
+
     /// Sends any request to a gateway that may not be there.
     pub async fn try_call(
         &self,

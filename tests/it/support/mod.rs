@@ -5,6 +5,7 @@
 //! at a receiver, or from what the program prints.
 
 mod api;
+mod following;
 mod gateway;
 mod patience;
 mod process;
@@ -12,6 +13,7 @@ mod receiver;
 mod story;
 
 pub use api::{Answer, Api};
+pub use following::Message;
 pub use gateway::{Gateway, Setup};
 pub use patience::{until, until_for, within};
 pub use process::Process;

@@ -1,0 +1,58 @@
+//! The journal: the oldest entries of each project go, the newest one stays.
+
+use super::Swept;
+use crate::{
+    domain::time::Timestamp,
+    store::{Store, StoreResult, columns::Columns as _, journal::first_since},
+};
+
+impl Store {
+    /// Removes up to `limit` rows of the journal that were written before `before`, of the first
+    /// project after the one that `position` names. The newest row of a project stays, so that no
+    /// position comes twice.
+    ///
+    /// # Errors
+    /// If the store cannot be written: nothing is removed then.
+    pub async fn sweep_journal(
+        &self,
+        position: &str,
+        before: Timestamp,
+        limit: u32,
+    ) -> StoreResult<Swept> {
+        let mut transaction = self.write().await?;
+        let next = sqlx::query(
+            "SELECT project_id, position AS newest FROM journal
+             WHERE project_id = (SELECT min(project_id) FROM journal WHERE project_id > $1)
+             ORDER BY position DESC LIMIT 1",
+        )
+        .bind(position)
+        .fetch_optional(&mut *transaction)
+        .await?;
+        let Some(row) = next else {
+            return Ok(Swept::nothing());
+        };
+        let (project, newest) = (row.text("project_id")?, row.number::<i64>("newest")?);
+        let kept = first_since(&mut transaction, row.parsed("project_id")?, before).await?;
+        let removed = sqlx::query(
+            "DELETE FROM journal WHERE project_id = $1 AND position < $2 AND position < $3 + (
+                 SELECT min(position) FROM journal WHERE project_id = $1)",
+        )
+        .bind(&project)
+        .bind(kept.min(newest))
+        .bind(limit)
+        .execute(&mut *transaction)
+        .await?
+        .rows_affected();
+        transaction.commit().await?;
+        let is_done = removed < u64::from(limit);
+        Ok(Swept {
+            removed,
+            position: if is_done {
+                project
+            } else {
+                position.to_owned()
+            },
+            is_last: false,
+        })
+    }
+}
