@@ -46,3 +46,31 @@ CREATE TABLE event_types (
     PRIMARY KEY (project_id, type)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX event_types_judged ON event_types (project_id, type) WHERE validation <> 'off';
+
+-- What was sent and did not become an event: the last of each project, written down in groups.
+CREATE TABLE refusals (
+    id          TEXT    NOT NULL PRIMARY KEY,
+    project_id  TEXT    NOT NULL,
+    at          INTEGER NOT NULL,
+    outcome     TEXT    NOT NULL, -- refused, duplicate or conflict
+    code        TEXT,             -- with which it was answered
+    pointer     TEXT,
+    detail      TEXT    NOT NULL,
+    event_id    TEXT,             -- the event that is there instead
+    producer_id TEXT,             -- what could be read of it
+    source      TEXT,
+    type        TEXT
+) STRICT, WITHOUT ROWID;
+CREATE INDEX refusals_by_project ON refusals (project_id, id);
+CREATE INDEX refusals_by_producer_id ON refusals (project_id, producer_id, id)
+    WHERE producer_id IS NOT NULL;
+
+-- How many there were, kept or not.
+CREATE TABLE refusal_totals (
+    project_id TEXT    NOT NULL,
+    outcome    TEXT    NOT NULL,
+    code       TEXT    NOT NULL, -- empty for a duplicate
+    count      INTEGER NOT NULL,
+    last_at    INTEGER NOT NULL,
+    PRIMARY KEY (project_id, outcome, code)
+) STRICT, WITHOUT ROWID;

@@ -26,6 +26,7 @@ pub mod page;
 pub mod problem;
 pub mod projects;
 pub mod reference;
+pub mod refusal_log;
 pub mod refusals;
 pub mod retention;
 pub mod state;
@@ -102,6 +103,7 @@ fn resources() -> OpenApiRouter<ApiState> {
         .merge(endpoints::routes())
         .merge(event_types::routes())
         .merge(events::routes())
+        .merge(refusal_log::routes())
         .merge(find::routes())
         .merge(dead_letters::routes())
         .merge(deliveries::routes())

@@ -43,6 +43,8 @@ kinds! {
     AuditId, AuditKind, "aud";
     /// Names a job.
     JobId, JobKind, "job";
+    /// Names something that was sent and did not become an event.
+    RefusalId, RefusalKind, "ref";
     /// Names one run of the gateway: what it claimed is released when it is gone.
     NodeId, NodeKind, "nod";
 }

@@ -29,6 +29,7 @@ pub mod media_type;
 pub mod names;
 pub mod project;
 pub mod quota;
+pub mod refusal;
 pub mod retention;
 pub mod retry;
 pub mod schema;

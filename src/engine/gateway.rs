@@ -15,6 +15,7 @@ use super::{
     lanes::Lanes,
     plan::Planner,
     rates::Rates,
+    refusals::Refusals,
     retention::Progress,
     rulebook::Rulebook,
     trial::Trials,
@@ -111,6 +112,8 @@ pub(super) struct Parts {
     pub(super) committer: Committer,
     /// Told when there is a new job.
     pub(super) jobs: Notify,
+    /// What was sent and did not become an event, before it is written down.
+    pub(super) refusals: Refusals,
     /// The requests to test URLs that are under way.
     pub(super) trials: Arc<Trials>,
     /// What retention has done.

@@ -22,6 +22,7 @@ mod plan;
 mod rates;
 mod record;
 mod refill;
+mod refusals;
 mod retention;
 mod rulebook;
 mod send;
@@ -46,7 +47,7 @@ use self::{
     admission::Admission, commit::GroupCommit, context::Context, directory::Directory,
     dispatch::Attempts, fanout::FanoutWorker, gateway::Parts, jobs::JobRunner, judge::Judge,
     lanes::Lanes, plan::Planner, rates::Rates, record::Recording, refill::Refill,
-    retention::Sweeper, rulebook::Rulebook,
+    refusals::Refusals, retention::Sweeper, rulebook::Rulebook,
 };
 use crate::{
     clock::Clock,
@@ -173,6 +174,7 @@ impl Engine {
             lanes: Arc::clone(&lanes),
             committer,
             jobs: Notify::new(),
+            refusals: Refusals::default(),
             trials: Arc::default(),
             retention: Arc::clone(&swept),
         };
@@ -182,6 +184,7 @@ impl Engine {
         let jobs = JobRunner::new(gateway.clone());
         workers.spawn(watched(jobs.run(), &failed));
         workers.spawn(watched(notes::run(context.clone()), &failed));
+        workers.spawn(watched(Refusals::run(gateway.clone()), &failed));
         Self {
             context,
             gateway,
@@ -228,6 +231,7 @@ impl Engine {
         lanes.stop();
         attempts.abandoned.cancel();
         workers.shutdown().await;
+        gateway.parts.refusals.flush(&context).await;
         drop(gateway);
         for (what, task) in [("commits", commit), ("records", record)] {
             if context.clock.timeout(FLUSH, task).await.is_none() {

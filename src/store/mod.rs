@@ -33,6 +33,7 @@ pub mod projects;
 pub mod queue;
 pub mod quotas;
 pub mod record;
+pub mod refusals;
 pub mod retention;
 mod rows;
 pub mod rules;

@@ -23,6 +23,7 @@ mod overload;
 mod projects;
 mod quotas;
 mod reference;
+mod refusals;
 mod restart;
 mod retention;
 mod retrying;

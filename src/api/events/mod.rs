@@ -1,6 +1,7 @@
 //! `/v1/events`: sending events, and looking them up.
 
 pub(super) mod given;
+mod refused;
 mod send;
 mod sent;
 mod trace;

@@ -5,10 +5,14 @@ use axum::{
     extract::State,
     http::{HeaderMap, StatusCode},
 };
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::sent::{CloudEvent, PlainEvents};
+use super::{
+    refused,
+    sent::{CloudEvent, PlainEvents},
+};
 use crate::{
     api::{
         auth::InProject,
@@ -18,7 +22,7 @@ use crate::{
         state::ApiState,
         write::idempotency_key,
     },
-    domain::{cloudevents, ids::EventId, schema::Violation},
+    domain::{cloudevents, ids::EventId, project::Project, schema::Violation},
     engine::Sent,
 };
 
@@ -90,17 +94,37 @@ pub async fn send(
     State(state): State<ApiState>,
     InProject { project, .. }: InProject,
     headers: HeaderMap,
-    RawBody(body): RawBody,
+    body: ApiResult<RawBody>,
 ) -> ApiResult<(StatusCode, Json<SendResults>)> {
+    let bytes = body.as_ref().ok().map(|RawBody(bytes)| bytes.clone());
+    let taken = match body {
+        Ok(RawBody(body)) => take(&state, &project, &headers, body).await,
+        Err(refused) => Err(refused),
+    };
+    if let Err(problem) = &taken {
+        refused::note_request(&state, project.id, problem, &headers, bytes.as_deref());
+    }
+    Ok((StatusCode::ACCEPTED, Json(taken?)))
+}
+
+/// Takes the events of a request.
+async fn take(
+    state: &ApiState,
+    project: &Project,
+    headers: &HeaderMap,
+    body: Bytes,
+) -> ApiResult<SendResults> {
     if state.stopping.is_cancelled() {
         return Err(Problem::new(Code::Unavailable, "the gateway is stopping"));
     }
-    let key = idempotency_key(&headers)?;
-    let decoded = cloudevents::decode(&headers, body, &state.settings.events)?;
+    let key = idempotency_key(headers)?;
+    let decoded = cloudevents::decode(headers, body, &state.settings.events)?;
+    let names = refused::names(&decoded.drafts);
     let sent = state
         .gateway
-        .accept(&project, decoded.drafts, key.as_ref())
+        .accept(project, decoded.drafts, key.as_ref())
         .await?;
+    refused::note_events(state, project.id, &names, &sent);
     if let ([Sent::Conflict(id)], false) = (sent.as_slice(), decoded.batch) {
         return Err(Problem::new(
             Code::EventConflict,
@@ -111,7 +135,7 @@ pub async fn send(
         return Err(broken(violation));
     }
     let data = sent.into_iter().map(result).collect();
-    Ok((StatusCode::ACCEPTED, Json(SendResults { data })))
+    Ok(SendResults { data })
 }
 
 fn result(sent: Sent) -> SendResult {

@@ -52,8 +52,8 @@ pub(super) fn of(
         None | Some(AnyId::Event(_) | AnyId::Delivery(_) | AnyId::Attempt(_))
     ) {
         hints.push(
-            "events and deliveries are kept as long as the configuration says; what was refused \
-             was never stored"
+            "events and deliveries are kept as long as the configuration says; of what \
+             was refused the last 1,000 are in GET /v1/refusals"
                 .to_owned(),
         );
     }

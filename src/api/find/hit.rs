@@ -14,6 +14,7 @@ use crate::{
         listener::{Listener, ListenerState},
         names::named,
         project::Project,
+        refusal::{RefusalOutcome, RefusalRecord},
         time::Timestamp,
     },
     store::{
@@ -37,6 +38,8 @@ named! {
         Endpoint = "endpoint",
         /// A type of events.
         EventType = "event_type",
+        /// Something that was sent and did not become an event.
+        Refusal = "refusal",
         /// A job.
         Job = "job",
         /// A project.
@@ -241,6 +244,33 @@ impl Hit {
             id: event_type,
             project: None,
             state: None,
+        }
+    }
+
+    /// Something that was sent and did not become an event.
+    pub(super) fn refusal(refusal: &RefusalRecord) -> Self {
+        let RefusalRecord {
+            at, detail, event, ..
+        } = refusal;
+        let summary = match (refusal.outcome, event, &refusal.code) {
+            (RefusalOutcome::Duplicate, Some(event), _) => {
+                format!("sent again at {at}: a duplicate of {event}, so nothing was triggered")
+            }
+            (RefusalOutcome::Conflict, Some(event), _) => format!(
+                "sent at {at} with other content than {event}, which has its source and id: a \
+                 conflict, so it was not taken"
+            ),
+            (_, _, Some(code)) => format!("sent at {at} and refused ({code}): {detail}"),
+            _ => format!("sent at {at} and refused: {detail}"),
+        };
+        Self {
+            kind: FoundKind::Refusal,
+            by: FoundBy::EventId,
+            path: Some("/v1/refusals".to_owned()),
+            id: refusal.id.to_string(),
+            project: None,
+            state: Some(refusal.outcome.to_string()),
+            summary,
         }
     }
 

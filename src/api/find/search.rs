@@ -19,7 +19,10 @@ use crate::{
         list::{Order, Window},
         project::Project,
     },
-    store::{StoreError, StoreResult, event_types::CatalogueFilter, events::EventFilter},
+    store::{
+        StoreError, StoreResult, event_types::CatalogueFilter, events::EventFilter,
+        refusals::RefusalFilter,
+    },
 };
 
 /// The most things of a kind that are shown.
@@ -170,7 +173,18 @@ impl<'a> Search<'a> {
             producer_id: Some(text.to_owned()),
             ..EventFilter::default()
         };
-        self.events(FoundBy::EventId, &filter).await
+        self.events(FoundBy::EventId, &filter).await?;
+        self.looked_for
+            .push("what was refused, by its producer's id");
+        let filter = RefusalFilter {
+            producer_id: Some(text.to_owned()),
+            ..RefusalFilter::default()
+        };
+        let window = Window::first(Order::Newest, REACH);
+        let refusals = self.state.store.refusals(self.project.id, filter, &window);
+        let refusals = refusals.await?.entries;
+        self.keep(refusals.iter().map(Hit::refusal).collect());
+        Ok(())
     }
 
     async fn source_and_id(&mut self, source: &str, id: &str) -> ApiResult<()> {

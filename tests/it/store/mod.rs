@@ -5,6 +5,7 @@ mod claiming;
 mod counters;
 mod dead_letters;
 mod listing;
+mod refusals;
 mod retention;
 mod types;
 mod world;
@@ -82,6 +83,8 @@ conformance! {
         a_time_is_a_range_of_a_list,
         pages_stay_right_while_rows_come_in,
         a_combination_looks_at_a_budget_of_rows_and_says_how_far_it_came;
+    refusals:
+        the_last_refusals_are_kept_and_all_are_counted;
     types:
         types_are_counted_with_the_events_that_are_accepted,
         types_beyond_the_limit_are_counted_together,
