@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod answer;
+pub mod attempts;
 pub mod audit;
 pub mod auth;
 pub mod dead_letters;
@@ -99,6 +100,7 @@ fn of_the_gateway() -> OpenApiRouter<ApiState> {
 /// What is about one project: that of the key, or the one that an operator names.
 fn resources() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
+        .merge(attempts::routes())
         .merge(audit::routes())
         .merge(endpoints::routes())
         .merge(event_types::routes())

@@ -123,6 +123,16 @@ named! {
     }
 }
 
+named! {
+    /// How an attempt ended.
+    pub enum AttemptOutcome {
+        /// The receiver took the webhook (2xx).
+        Succeeded = "succeeded",
+        /// It did not.
+        Failed = "failed",
+    }
+}
+
 impl Exchange {
     /// Whether the receiver took the webhook (2xx).
     pub fn is_success(&self) -> bool {

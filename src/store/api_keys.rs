@@ -110,7 +110,7 @@ impl Store {
             key.last_used_at = key.last_used_at.max(self.notes.last_use(key.id));
             Ok(Some(key))
         };
-        let query = Query::of(&KEYS, project);
+        let query = listed(project);
         query.list(&mut snapshot, window, read).await
     }
 
@@ -183,6 +183,11 @@ async fn find(
 fn scopes_json(scopes: Scopes) -> StoreResult<Option<String>> {
     let some = (scopes != Scopes::ALL).then(|| to_json(&scopes));
     some.transpose()
+}
+
+/// What is asked for the keys of `project`.
+pub(super) fn listed(project: ProjectId) -> Query {
+    Query::of(&KEYS, project)
 }
 
 pub(super) fn key(row: &SqliteRow) -> StoreResult<KeyRecord> {

@@ -1,9 +1,12 @@
 //! Attempts: looking up what was sent and what came back.
 
+mod list;
+
 use std::time::Duration;
 
 use sqlx::sqlite::SqliteRow;
 
+pub use self::list::{AttemptFilter, AttemptLine};
 use super::{
     Store, StoreError, StoreResult,
     columns::{Columns as _, unreadable},

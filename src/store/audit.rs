@@ -182,7 +182,7 @@ static AUDIT: Table = Table {
 
 impl AuditFilter {
     /// What it asks of the log of `realm`.
-    fn query(&self, realm: Realm) -> Query {
+    pub(super) fn query(&self, realm: Realm) -> Query {
         Query::of(&AUDIT, realm)
             .only("object_id", self.object.as_deref())
             .only("actor", self.actor.map(|actor| actor.to_string()))

@@ -131,6 +131,28 @@ impl Store {
         let read = |row: &SqliteRow| record(row).map(Some);
         query.list(&mut snapshot, window, read).await
     }
+
+    /// The same, up to the event whose data makes `bytes` with that of those before it.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn events_within(
+        &self,
+        project: ProjectId,
+        filter: &EventFilter,
+        window: &Window<EventId>,
+        bytes: usize,
+    ) -> StoreResult<Listed<EventRecord, EventId>> {
+        let mut snapshot = self.snapshot().await?;
+        let query = filter.query(project);
+        let read = |row: &SqliteRow| record(row).map(Some);
+        let mut sum = 0;
+        let enough = |record: &EventRecord| {
+            sum += record.event.data.bytes().len();
+            sum >= bytes
+        };
+        query.list_until(&mut snapshot, window, read, enough).await
+    }
 }
 
 /// The attributes that have no column of their own.

@@ -85,7 +85,7 @@ impl Store {
         window: &Window<JobId>,
     ) -> StoreResult<Listed<Job, JobId>> {
         let mut snapshot = self.snapshot().await?;
-        let query = Query::of(&JOBS, project).only("state", state.map(JobState::as_str));
+        let query = listed(project, state);
         let read = |row: &SqliteRow| job(row).map(Some);
         query.list(&mut snapshot, window, read).await
     }
@@ -237,6 +237,11 @@ async fn insert(connection: &mut Connection, job: &Job) -> StoreResult<()> {
     .execute(connection)
     .await?;
     Ok(())
+}
+
+/// What is asked for the jobs of `project`.
+pub(super) fn listed(project: ProjectId, state: Option<JobState>) -> Query {
+    Query::of(&JOBS, project).only("state", state.map(JobState::as_str))
 }
 
 /// Ends a job that has not ended.

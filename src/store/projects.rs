@@ -116,7 +116,7 @@ impl Store {
     ) -> StoreResult<Listed<Project, ProjectId>> {
         let mut snapshot = self.snapshot().await?;
         let read = |row: &SqliteRow| project(row).map(Some);
-        let query = Query::of_all(&PROJECTS);
+        let query = listed();
         query.list(&mut snapshot, window, read).await
     }
 
@@ -167,6 +167,11 @@ async fn update(connection: &mut Connection, project: &Project) -> StoreResult<(
         0 => Err(StoreError::Exists("project")),
         _ => Ok(()),
     }
+}
+
+/// What is asked for the projects.
+pub(super) fn listed() -> Query {
+    Query::of_all(&PROJECTS)
 }
 
 pub(super) async fn find(connection: &mut Connection, id: ProjectId) -> StoreResult<Project> {

@@ -196,3 +196,165 @@ async fn a_cursor_belongs_to_its_list_and_order() {
     let unknown = api.get("/v1/events?colour=red").await;
     unknown.refused(400, "bad_parameter");
 }
+
+#[tokio::test]
+async fn attempts_are_listed_across_deliveries() {
+    let gateway = Setup::new().retrying("0s,10ms").start().await;
+    let (api, receiver) = (gateway.api(), Receiver::start().await);
+    let hook = api.registers("a.b", &receiver.url()).await;
+    receiver.answers(503).then_answers(204);
+    let delivery = api.delivery_of_new().await;
+    api.delivery_becomes(&delivery, "delivered").await;
+
+    let all = api.list("/v1/attempts?order=oldest").await;
+    let [failed, taken] = <[Value; 2]>::try_from(all).expect("two");
+    for (attempt, number, outcome, status) in
+        [(&failed, 1, "failed", 503), (&taken, 2, "succeeded", 204)]
+    {
+        assert_eq!(attempt["number"], number);
+        assert_eq!(attempt["outcome"], outcome);
+        assert_eq!(attempt["status"], status);
+        assert_eq!(attempt["delivery"], *delivery);
+        assert_eq!(attempt["endpoint"], *hook.endpoint);
+    }
+    assert_eq!(failed["error"]["kind"], "status_5xx");
+    assert_eq!(taken["error"], Value::Null);
+    let shown = api.delivery(&delivery).await;
+    assert_eq!(shown["attempts"][0]["id"], failed["id"]);
+
+    let (failed, taken) = (id_of(&failed), id_of(&taken));
+    for (query, expected) in [
+        ("", vec![&taken, &failed]),
+        ("outcome=failed", vec![&failed]),
+        ("outcome=succeeded", vec![&taken]),
+        ("outcome=failed&status=2xx", vec![]),
+        ("outcome=succeeded&status=204", vec![&taken]),
+        ("status=5xx", vec![&failed]),
+        ("error_kind=status_5xx", vec![&failed]),
+        ("error_kind=protocol", vec![]),
+        ("until=2000-01-01T00:00:00Z", vec![]),
+    ] {
+        for of in [
+            String::new(),
+            format!("&delivery={delivery}"),
+            format!("&endpoint={}", hook.endpoint),
+        ] {
+            let found = ids(api, &format!("/v1/attempts?{query}{of}")).await;
+            assert_eq!(found.iter().collect::<Vec<_>>(), expected, "{query}{of}");
+        }
+    }
+    refused(api, "/v1/attempts?outcome=lost", "outcome").await;
+}
+
+/// `text` as it stands in a query.
+fn encoded(text: &str) -> String {
+    url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
+}
+
+#[tokio::test]
+async fn the_log_is_searched_for_what_stands_in_events() {
+    let gateway = Gateway::start().await;
+    let api = gateway.api();
+    let mut sent = Vec::new();
+    for (event_type, environment, site) in [
+        ("site.deploy.failed", "production", 7),
+        ("site.deploy.failed", "staging", 7),
+        ("site.created", "production", 8),
+    ] {
+        let data = json!({"environment": environment, "site": site});
+        sent.push(api.sends(json!({"type": event_type, "data": data})).await);
+    }
+    let [failed, staging, created] = <[String; 3]>::try_from(sent).expect("three");
+    for (when, and, expected) in [
+        (
+            r#"{"data": {"environment": ["production"]}}"#,
+            "",
+            vec![&created, &failed],
+        ),
+        (
+            r#"{"data": {"site": [{"numeric": [">", 7]}]}}"#,
+            "",
+            vec![&created],
+        ),
+        (
+            r#"{"data": {"environment": ["production"]}}"#,
+            "&type=site.deploy.*",
+            vec![&failed],
+        ),
+        (
+            r#"{"data": {"site": [7]}}"#,
+            "&order=oldest",
+            vec![&failed, &staging],
+        ),
+        (r#"{"$not": {"type": [{"prefix": "site."}]}}"#, "", vec![]),
+        (
+            r#"{"data": {"site": [7]}}"#,
+            "&until=2000-01-01T00:00:00Z",
+            vec![],
+        ),
+    ] {
+        let path = format!("/v1/events?when={}{and}", encoded(when));
+        assert_eq!(
+            ids(api, &path).await.iter().collect::<Vec<_>>(),
+            expected,
+            "{when}{and}"
+        );
+    }
+
+    // Page by page, whatever lies between.
+    let path = format!(
+        "/v1/events?limit=1&when={}",
+        encoded(r#"{"data.site": [7]}"#)
+    );
+    let first = api.get(&path).await.expect(200);
+    assert_eq!(id_of(&first["data"][0]), staging);
+    let next = text(&first["next"]);
+    let second = api.get(&format!("{path}&cursor={next}")).await.expect(200);
+    assert_eq!(id_of(&second["data"][0]), failed);
+    assert_eq!(second["next"], Value::Null);
+    assert_eq!(second["scanned_until"], Value::Null);
+}
+
+#[tokio::test]
+async fn a_pattern_that_is_none_is_refused_at_its_place() {
+    let gateway = Gateway::start().await;
+    for (when, place, reason) in [
+        (r#"{"data": {"site": 7}}"#, "/data/site", "bare_scalar"),
+        (
+            r#"{"data": {"site": [{"prefx": "a"}]}}"#,
+            "/data/site/0/prefx",
+            "unknown_operator",
+        ),
+        ("{", "", "malformed_json"),
+    ] {
+        let path = format!("/v1/events?when={}", encoded(when));
+        let problem = gateway.api().get(&path).await.refused(400, "bad_parameter");
+        assert!(problem.detail().starts_with("when: "), "{problem:?}");
+        assert_eq!(problem.pointer(), Some(place), "{problem:?}");
+        assert_eq!(problem.0["errors"][0]["reason"], reason);
+    }
+}
+
+#[tokio::test]
+async fn a_search_ends_where_it_has_looked_at_enough_and_goes_on_from_there() {
+    let gateway = Gateway::with("RIPOSTE_LIMITS__BATCH_EVENTS", "1000")
+        .with("RIPOSTE_LIMITS__REQUEST_BYTES", "64MiB")
+        .start()
+        .await;
+    let api = gateway.api();
+    let needle = api.sends(json!({"type": "a.needle", "data": "x"})).await;
+    // More bytes than a request looks at.
+    let hay = "h".repeat(200_000);
+    for _ in 0..9 {
+        let hay = (0..10).map(|_| json!({"type": "a.hay", "data": hay}));
+        api.post("/v1/events", Value::from_iter(hay))
+            .await
+            .expect(202);
+    }
+    let path = format!("/v1/events?when={}", encoded(r#"{"data": ["x"]}"#));
+    let first = api.get(&path).await.expect(200);
+    assert_eq!(first["data"], json!([]), "it has not come so far");
+    assert!(first["scanned_until"].is_string(), "{first}");
+    assert!(first["next"].is_string(), "{first}");
+    assert_eq!(ids(api, &path).await, [needle]);
+}

@@ -242,7 +242,8 @@ impl BodyView {
 }
 
 impl ErrorView {
-    fn of(failure: Failure) -> Self {
+    /// The view of `failure`.
+    pub fn of(failure: Failure) -> Self {
         Self {
             kind: failure.kind,
             message: failure.message,

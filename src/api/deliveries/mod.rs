@@ -13,7 +13,7 @@ use axum::{Json, extract::State};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 pub use self::{
-    attempt::{AttemptView, view as attempt_view},
+    attempt::{AttemptView, ErrorView, view as attempt_view},
     circumstances::Circumstances,
     summary::{skip_reason, summary},
     view::{DeliverySummary, DeliveryView},
@@ -29,7 +29,7 @@ use super::{
 };
 use crate::{
     domain::{
-        delivery::{Delivery, REASONS},
+        delivery::{Delivery, reasons},
         event::Event,
         ids::{DeliveryId, ProjectId},
         list::Window,
@@ -124,11 +124,15 @@ pub(super) async fn page(
 
 /// A reason that a delivery may have.
 fn reason(text: Option<String>) -> ApiResult<Option<String>> {
+    let known = reasons();
     match text {
-        Some(text) if !REASONS.contains(&text.as_str()) => Err(Problem::new(
-            Code::BadParameter,
-            format!("reason: {text:?} is not one of {}", REASONS.join(", ")),
-        )),
+        Some(text) if !known.contains(text.as_str()) => {
+            let known: Vec<_> = known.into_iter().collect();
+            Err(Problem::new(
+                Code::BadParameter,
+                format!("reason: {text:?} is not one of {}", known.join(", ")),
+            ))
+        }
         text => Ok(text),
     }
 }

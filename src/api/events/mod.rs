@@ -2,6 +2,7 @@
 
 pub(super) mod given;
 mod refused;
+mod search;
 mod send;
 mod sent;
 mod trace;
@@ -21,10 +22,7 @@ use super::{
     refusals::{BadParameter, NotFound},
     state::ApiState,
 };
-use crate::{
-    domain::ids::EventId,
-    store::events::{EventFilter, EventRecord},
-};
+use crate::{domain::ids::EventId, store::events::EventFilter};
 
 /// The routes of this file.
 pub fn routes() -> OpenApiRouter<ApiState> {
@@ -58,12 +56,16 @@ list_parameters! {
         /// Only events in this state: `accepted`, `loop_suppressed` or `test`.
         #[param(example = "loop_suppressed")]
         state: Option<String>,
+        /// Only events that this event pattern matches: what a listener's `when` would be, as JSON.
+        #[param(example = r#"{"data":{"environment":["production"]}}"#)]
+        when: Option<String>,
     }
 }
 
 /// List events, the newest first.
 ///
-/// Their data is left out; get one to see it.
+/// Their data is left out; get one to see it. With `when` the log is searched: a request looks at a
+/// bounded part of it, and `scanned_until` says up to where; go on while there is a `next`.
 #[utoipa::path(get, path = "/v1/events", tag = "events", params(ListParameters),
     responses(
         (status = 200, description = "A page of events.", body = Page<EventSummary>),
@@ -82,9 +84,14 @@ async fn list(
         event_type: parameter("type", asked.event_type.as_deref())?,
         source: asked.source,
     };
-    let listed = state.store.events(project.id, &filter, &window).await?;
-    let view = |record: EventRecord| EventSummary::of(&record.event);
-    Ok(Json(Page::of(&window, listed, view)))
+    let listed = match asked.when.as_deref().map(search::rule).transpose()? {
+        Some(rule) => search::search(&state, project.id, &filter, &rule, &window).await?,
+        None => {
+            let listed = state.store.events(project.id, &filter, &window).await?;
+            listed.map(|record| EventSummary::of(&record.event))
+        }
+    };
+    Ok(Json(Page::of(&window, listed, |event| event)))
 }
 
 /// Get an event.

@@ -1,6 +1,6 @@
 //! Which index a list is read along, and how far.
 
-use sqlx::QueryBuilder;
+use sqlx::{QueryBuilder, Sqlite};
 use type_safe_id::{StaticType, TypeSafeId};
 
 use super::{
@@ -100,15 +100,21 @@ impl Lead {
         connection: &mut Connection,
         range: &Range,
     ) -> StoreResult<Bound> {
+        let mut probe = self.probe(query, range);
+        let row = probe.build().fetch_optional(connection).await?;
+        let last = row.map(|row| row.text(query.table.id)).transpose()?;
+        Ok(Bound(last))
+    }
+
+    /// The query for the last row that is looked at along it.
+    pub(super) fn probe(&self, query: &Query, range: &Range) -> QueryBuilder<Sqlite> {
         let mut probe = QueryBuilder::new("");
         arms(&mut probe, query, self, range, false);
         range.order(&mut probe, query.table);
         probe
             .push(" LIMIT 1 OFFSET ")
             .push_bind(i64::from(SCAN_BUDGET) - 1);
-        let row = probe.build().fetch_optional(connection).await?;
-        let last = row.map(|row| row.text(query.table.id)).transpose()?;
-        Ok(Bound(last))
+        probe
     }
 }
 
@@ -160,11 +166,7 @@ async fn values(
 }
 
 /// Hops from value to value through an index: the cost follows their number, not that of the rows.
-pub(super) fn hops(
-    query: &Query,
-    index: &'static Index,
-    term: &Term,
-) -> QueryBuilder<sqlx::Sqlite> {
+pub(super) fn hops(query: &Query, index: &'static Index, term: &Term) -> QueryBuilder<Sqlite> {
     let (from, to) = term.wanted.range();
     let mut hops = QueryBuilder::new("WITH RECURSIVE hop (value) AS (SELECT ");
     next_value(&mut hops, query, index, " >= ");
@@ -182,7 +184,7 @@ pub(super) fn hops(
 }
 
 fn next_value(
-    hops: &mut QueryBuilder<sqlx::Sqlite>,
+    hops: &mut QueryBuilder<Sqlite>,
     query: &Query,
     index: &'static Index,
     beyond: &'static str,
@@ -194,7 +196,7 @@ fn next_value(
     hops.push(format_args!(" AND {alias}.{column}{beyond}"));
 }
 
-fn end(hops: &mut QueryBuilder<sqlx::Sqlite>, query: &Query, column: &'static str, to: &Value) {
+fn end(hops: &mut QueryBuilder<Sqlite>, query: &Query, column: &'static str, to: &Value) {
     hops.push(format_args!(" AND {}.{column} < ", query.table.alias));
     push(hops, to);
 }

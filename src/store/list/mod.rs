@@ -9,10 +9,12 @@
 //! It knows no table: these stand with what they hold.
 
 mod lead;
+#[cfg(test)]
+mod plans;
 mod query;
 mod sql;
 
-pub(super) use self::query::Query;
+pub(super) use self::query::{Query, Wanted};
 
 /// How many rows a read looks at, whether or not they are meant: some 20 ms.
 pub const SCAN_BUDGET: u32 = 20_000;

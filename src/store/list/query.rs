@@ -128,7 +128,19 @@ impl Query {
         &self,
         connection: &mut Connection,
         window: &Window<TypeSafeId<K>>,
+        read: impl FnMut(&SqliteRow) -> StoreResult<Option<T>>,
+    ) -> StoreResult<Listed<T, TypeSafeId<K>>> {
+        let everything = |_: &T| false;
+        self.list_until(connection, window, read, everything).await
+    }
+
+    /// The same, up to the first entry after which there are `enough`.
+    pub async fn list_until<K: StaticType + Copy, T>(
+        &self,
+        connection: &mut Connection,
+        window: &Window<TypeSafeId<K>>,
         mut read: impl FnMut(&SqliteRow) -> StoreResult<Option<T>>,
+        mut enough: impl FnMut(&T) -> bool,
     ) -> StoreResult<Listed<T, TypeSafeId<K>>> {
         let range = Range::of(window);
         let (lead, bound) = Lead::choose(self, connection, &range).await?;
@@ -141,7 +153,12 @@ impl Query {
                 continue;
             }
             let Some(entry) = read(&row)? else { continue };
-            if entries.len() == window.limit as usize {
+            let is_full = entries.len() == window.limit as usize;
+            if !is_full {
+                last = Some(row.parsed(self.table.id)?);
+            }
+            if is_full || enough(&entry) {
+                entries.extend((!is_full).then_some(entry));
                 return Ok(Listed {
                     entries,
                     next: last,
@@ -149,7 +166,6 @@ impl Query {
                 });
             }
             entries.push(entry);
-            last = Some(row.parsed(self.table.id)?);
         }
         let next = bound.last::<K>()?;
         Ok(Listed {
@@ -228,6 +244,11 @@ impl Wanted {
             Self::Like(subject) => Some(subject),
             Self::One(_) | Self::Range(..) => None,
         }
+    }
+
+    /// Any value at all.
+    pub fn anything() -> Self {
+        Self::Range(Value::Text(String::new()), Value::Text(LAST.to_owned()))
     }
 
     /// What may be wanted stands from the first to before the second.
