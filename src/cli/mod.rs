@@ -22,6 +22,7 @@ mod moment;
 mod options;
 mod pretty;
 mod redrive;
+mod refusals;
 mod send;
 mod serve;
 mod terminal;
@@ -71,6 +72,7 @@ enum Command {
     Trace(trace::TraceArgs),
     Events(events::EventsArgs),
     Deliveries(deliveries::DeliveriesArgs),
+    Refusals(refusals::RefusalsArgs),
     Endpoints(endpoints::EndpointsArgs),
     Listeners(listeners::ListenersArgs),
     Redrive(redrive::RedriveArgs),
@@ -179,6 +181,7 @@ impl Command {
             Self::Trace(args) => args.run(out),
             Self::Events(args) => args.run(out),
             Self::Deliveries(args) => args.run(out),
+            Self::Refusals(args) => args.run(out),
             Self::Endpoints(args) => args.run(out),
             Self::Listeners(args) => args.run(out),
             Self::Redrive(args) => args.run(out),

@@ -11,11 +11,18 @@ use super::{
 use crate::cli::{
     CliError,
     client::{Answer, ClientError},
-    deliveries::{self, DeliveryStory},
+    deliveries::{self, Delivery, DeliveryStory},
     events::{self, Event},
-    list::{array, at, line},
+    list::{Page, Query, Tables, array, at, line},
+    refusals::{self, Refusal},
     terminal,
 };
+
+/// The most of what was sent again that is looked at.
+const MAX_REPEATS: u32 = 50;
+
+/// The most deliveries of a test of an endpoint.
+const MAX_TESTS: u32 = 10;
 
 /// The most deliveries whose stories are told; of others there is the sentence.
 const MAX_STORIES: usize = 20;
@@ -32,14 +39,31 @@ impl Asker<'_> {
         let read: Result<Vec<Verdicts>, _> = pages.iter().map(Answer::read).collect();
         let read = read?;
         let deliveries = self.stories(&read).await?;
+        let repeats = self.repeats(&event.read()?).await?;
         if self.json {
-            return Ok(line(&document(&event, &pages, &deliveries), out)?);
+            let document = document(&event, &repeats, &pages, &deliveries);
+            return Ok(line(&document, out)?);
         }
         let mut stories = HashMap::new();
         for (id, delivery) in &deliveries {
             stories.insert(id.clone(), delivery.read()?);
         }
-        self.write(&event.read()?, &read, &stories, out)
+        let (event, now) = (event.read()?, self.clock.now());
+        events::write_summary(&event, now, out)?;
+        repeats
+            .iter()
+            .try_for_each(|(repeat, _)| repeat.write(now, out))?;
+        self.write(&event, &read, &stories, out).await
+    }
+
+    /// What was sent under the name of `event` and did not become one.
+    async fn repeats(&self, event: &Event) -> Result<Vec<(Refusal, String)>, ClientError> {
+        let query = Query::new(refusals::PATH).with("event_id", Some(&event.event_id));
+        let page = Page::of(&self.gateway.get(&query.page(MAX_REPEATS, None)).await?)?;
+        let json = page.data.iter().map(|json| json.get().to_owned());
+        let all = page.entries::<Refusal>()?.into_iter().zip(json);
+        let of_this = |(refusal, _): &(Refusal, _)| refusal.event.as_ref() == Some(&event.id);
+        Ok(all.filter(of_this).collect())
     }
 
     /// The pages of verdicts: all of them, or those that have listeners that wait for the type.
@@ -76,7 +100,7 @@ impl Asker<'_> {
         Ok(stories)
     }
 
-    fn write(
+    async fn write(
         &self,
         event: &Event,
         pages: &[Verdicts],
@@ -84,10 +108,11 @@ impl Asker<'_> {
         out: &mut dyn Write,
     ) -> Result<(), CliError> {
         let (now, width) = (self.clock.now(), terminal::width());
-        events::write_summary(event, now, out)?;
         for page in pages {
-            let totals = page.totals.as_ref().map(|totals| said(totals, event));
-            for sentence in page.note.iter().chain(&totals) {
+            let totals = page.totals.as_ref();
+            let totals = totals.map(|totals| said(totals, &event.event_type));
+            // Why nobody was asked says more than how many there were.
+            for sentence in page.note.iter().chain(&totals).take(1) {
                 writeln!(out, "\n{}", terminal::hanging(sentence, 0, width))?;
             }
             for verdict in page.data.iter().filter(|it| self.shows(it)) {
@@ -103,9 +128,22 @@ impl Asker<'_> {
             )?;
         }
         later.into_iter().try_for_each(|later| later.write(out))?;
+        if event.state == "test" {
+            self.write_tests(event, out).await?;
+        }
         let id = &event.id;
         writeln!(out, "\nThe whole chain of events: riposte trace {id}")?;
         Ok(())
+    }
+
+    /// Writes the deliveries of an event that tests endpoints: they have no listener.
+    async fn write_tests(&self, event: &Event, out: &mut dyn Write) -> Result<(), CliError> {
+        let query = Query::new(deliveries::PATH).with("event", Some(&event.id));
+        let answer = self.gateway.get(&query.page(MAX_TESTS, None)).await?;
+        let tests: Vec<Delivery> = Page::of(&answer)?.entries()?;
+        writeln!(out)?;
+        let mut tables = Tables::new(terminal::width());
+        Ok(tables.write(&tests, self.clock.now(), out)?)
     }
 
     fn shows(&self, verdict: &Verdict) -> bool {
@@ -114,31 +152,36 @@ impl Asker<'_> {
 }
 
 /// All that is known of an event, as the API gives it.
-fn document(event: &Answer, verdicts: &[Answer], deliveries: &[(String, Answer)]) -> String {
+fn document(
+    event: &Answer,
+    repeats: &[(Refusal, String)],
+    verdicts: &[Answer],
+    deliveries: &[(String, Answer)],
+) -> String {
+    let repeats = repeats.iter().map(|(_, json)| json.as_str());
     let verdicts = verdicts.iter().map(|it| it.text.as_str());
     let deliveries = deliveries.iter().map(|(_, it)| it.text.as_str());
     format!(
-        r#"{{"event":{},"verdicts":{},"deliveries":{}}}"#,
+        r#"{{"event":{},"refusals":{},"verdicts":{},"deliveries":{}}}"#,
         event.text,
+        array(repeats),
         array(verdicts),
         array(deliveries)
     )
 }
 
-fn said(totals: &Totals, event: &Event) -> String {
-    let Totals {
-        listeners,
-        on_matched,
-        matched,
-    } = totals;
-    let event_type = &event.event_type;
-    match (listeners, on_matched) {
-        (0, _) => "There was no listener then: nobody was asked.".to_owned(),
-        (all, 0) => format!("None of {all} listeners waits for {event_type}."),
-        (all, waiting) => format!(
-            "{matched} of {waiting} listeners that wait for {event_type} matched{}.",
-            others(all - waiting)
-        ),
+/// How many listeners said what, in a sentence.
+fn said(totals: &Totals, event_type: &str) -> String {
+    let others = others(totals.listeners.saturating_sub(totals.on_matched));
+    match (totals.listeners, totals.on_matched, totals.matched) {
+        (0, ..) => "There was no listener then: nobody was asked.".to_owned(),
+        (1, 0, _) => format!("The one listener does not wait for {event_type}."),
+        (all, 0, _) => format!("None of {all} listeners waits for {event_type}."),
+        (_, 1, 0) => format!("The one listener that waits for {event_type} did not match{others}."),
+        (_, 1, _) => format!("The one listener that waits for {event_type} matched{others}."),
+        (_, waiting, matched) => {
+            format!("{matched} of {waiting} listeners that wait for {event_type} matched{others}.")
+        }
     }
 }
 
@@ -148,5 +191,39 @@ fn others(count: u64) -> String {
         0 => String::new(),
         1 => "; 1 waits for something else".to_owned(),
         many => format!("; {many} wait for something else"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sentence_says_how_many_listeners_said_what() {
+        for (listeners, on_matched, matched, sentence) in [
+            (0, 0, 0, "There was no listener then: nobody was asked."),
+            (1, 0, 0, "The one listener does not wait for a.b."),
+            (3, 0, 0, "None of 3 listeners waits for a.b."),
+            (1, 1, 1, "The one listener that waits for a.b matched."),
+            (
+                2,
+                1,
+                0,
+                "The one listener that waits for a.b did not match; 1 waits for something else.",
+            ),
+            (
+                9,
+                4,
+                2,
+                "2 of 4 listeners that wait for a.b matched; 5 wait for something else.",
+            ),
+        ] {
+            let totals = Totals {
+                listeners,
+                on_matched,
+                matched,
+            };
+            assert_eq!(said(&totals, "a.b"), sentence);
+        }
     }
 }

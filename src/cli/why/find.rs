@@ -74,12 +74,13 @@ impl Hit {
 }
 
 impl Found {
-    /// What is meant: what is called so, or the only thing that begins so.
+    /// What is meant: what is called so, or the only thing that begins so. What was sent and did
+    /// not become an event is told of beside the event that did.
     pub fn one(&self) -> Option<&Hit> {
-        let named = self.hits.iter().find(|hit| hit.by == "id");
-        match self.hits.as_slice() {
-            [only] => Some(only),
-            _ => named,
+        let mut there = self.hits.iter().filter(|hit| hit.kind != "refusal");
+        match (there.next(), there.next(), self.hits.as_slice()) {
+            (Some(only), None, _) | (None, _, [only]) => Some(only),
+            _ => self.hits.iter().find(|hit| hit.by == "id"),
         }
     }
 

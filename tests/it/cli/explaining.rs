@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Shell;
-use crate::support::{Gateway, Receiver, Setup, id_of};
+use crate::support::{Gateway, Receiver, Setup, id_of, text};
 
 /// A gateway that tries once, with a listener that sends, one that does not match, one that hears
 /// something else, and one that emits; and an event that they have met.
@@ -126,6 +126,20 @@ async fn why_takes_whatever_one_has_at_hand() {
     several.shows(&["That may be one of these", "lis_", "\"Elsewhere\""]);
     let absent = shell.runs(&["why", "nothing-like-that"]).await;
     absent.refused(1, "nothing is called so");
+}
+
+#[tokio::test]
+async fn why_says_of_a_test_of_an_endpoint_what_came_of_it() {
+    let Story {
+        gateway, endpoint, ..
+    } = story().await;
+    let (api, shell) = (gateway.api(), Shell::at(&gateway));
+    let test = format!("/v1/endpoints/{endpoint}/test?wait=10s");
+    let tested = api.post(&test, json!({})).await.json();
+    let event = text(&tested["result"]["event"]["id"]);
+    let told = shell.runs(&["why", &event]).await;
+    let delivery = text(&tested["delivery"]);
+    told.shows(&["No listener was asked", &delivery, "dead: 1 attempt"]);
 }
 
 #[tokio::test]

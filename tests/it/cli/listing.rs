@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{Shell, ended};
-use crate::support::{Gateway, Receiver, a_webhook, id_of};
+use crate::support::{Gateway, Receiver, a_webhook, id_of, until};
 
 #[tokio::test]
 async fn events_are_listed_filtered_and_shown_to_the_letter() {
@@ -128,6 +128,40 @@ async fn deliveries_say_where_they_stand_and_what_to_do() {
     ]);
     let refused = shell.runs(&["deliveries", "--state", "lost"]).await;
     refused.refused(2, "is not one of pending, delivered, dead");
+}
+
+#[tokio::test]
+async fn what_did_not_become_an_event_is_listed_and_told_of_beside_the_event_that_did() {
+    let gateway = Gateway::start().await;
+    let (api, shell) = (gateway.api(), Shell::at(&gateway));
+    let send = [
+        "send", "a.b", "--id", "deploy-7", "--source", "/ci", "--data",
+    ];
+    for (data, code) in [("1", 0), ("1", 0), ("2", 1)] {
+        let sent = shell.runs(&[&send[..], &[data]].concat()).await;
+        sent.ended(code);
+    }
+    // The log is written beside the way of events.
+    let look = async || match api.list("/v1/refusals").await {
+        all if all.len() == 2 => Ok(()),
+        all => Err(format!("{all:?}")),
+    };
+    until("two refusals to be written down", look).await;
+    let listed = shell.runs(&["refusals", "--id", "deploy-7"]).await;
+    listed.shows(&["ref_", "deploy-7", "✗ conflict", "ref_", "○ duplicate"]);
+    let duplicates = shell
+        .runs(&["refusals", "--outcome", "duplicate", "--json"])
+        .await;
+    assert_eq!(duplicates.lines().len(), 1);
+    let told = shell.runs(&["why", "deploy-7"]).await;
+    told.shows(&[
+        "a.b",
+        "evt_",
+        "✗ sent again at",
+        "conflict",
+        "○ sent again at",
+        "duplicate",
+    ]);
 }
 
 #[tokio::test]
