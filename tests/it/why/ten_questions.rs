@@ -5,7 +5,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::support::{Api, Gateway, Receiver, Setup, a_webhook, id_of, text};
+use crate::support::{Api, Gateway, Receiver, Setup, a_webhook, id_of, text, until};
 
 /// A deploy that failed, as its producer sends it.
 fn deploy() -> Value {
@@ -74,18 +74,47 @@ async fn question_2_was_the_event_received_or_refused_or_a_duplicate() {
     let gateway = Gateway::start().await;
     let api = gateway.api();
     let event = api.sends(deploy()).await;
-    // Sent again with its id, an event is safe: the answer says of which it is a duplicate.
-    let again = api.post("/v1/events", deploy()).await.expect(202);
-    assert_eq!(again["data"], json!([{"status": "duplicate", "id": event}]));
     let mut other = deploy();
     other["data"]["version"] = json!(4);
-    let conflict = api.post("/v1/events", other).await;
-    let conflict = conflict.refused(409, "event_conflict");
-    assert!(conflict.detail().ends_with(&event), "{}", conflict.detail());
-    let mut refused = deploy();
-    refused["type"] = json!("site..failed");
-    let refused = api.post("/v1/events", refused).await;
-    assert_eq!(refused.refused(400, "bad_event").pointer(), Some("/type"));
+    let mut malformed = deploy();
+    malformed["type"] = json!("site..failed");
+    // Sent again with its id, an event is safe: the answer says at once of which it is a duplicate.
+    let again = api.post("/v1/events", deploy()).await.expect(202);
+    assert_eq!(again["data"], json!([{"status": "duplicate", "id": event}]));
+    api.post("/v1/events", other)
+        .await
+        .refused(409, "event_conflict");
+    api.post("/v1/events", malformed)
+        .await
+        .refused(400, "bad_event");
+    // Whoever comes later finds it written down.
+    let refusals = until("three refusals", async || {
+        let all = api.list("/v1/refusals?event_id=deploy-4711").await;
+        match all.len() {
+            3 => Ok(all),
+            _ => Err(format!("{all:?}")),
+        }
+    })
+    .await;
+    let mut said: Vec<_> = refusals
+        .iter()
+        .map(|it| {
+            (
+                text(&it["outcome"]),
+                it["event"].clone(),
+                it["pointer"].clone(),
+            )
+        })
+        .collect();
+    said.sort_by(|one, other| one.0.cmp(&other.0));
+    assert_eq!(
+        said,
+        [
+            ("conflict".to_owned(), json!(event), Value::Null),
+            ("duplicate".to_owned(), json!(event), Value::Null),
+            ("refused".to_owned(), Value::Null, json!("/type")),
+        ]
+    );
 }
 
 #[tokio::test]
