@@ -325,6 +325,7 @@ fn engine_settings(config: &Config) -> Result<EngineSettings, RetryError> {
             jobs: config.retention.jobs,
             journal: config.retention.journal,
             event_keys: config.dedupe.window,
+            idempotency_keys: config.idempotency.window,
         },
     })
 }

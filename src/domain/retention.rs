@@ -19,6 +19,9 @@ named! {
         SkipCounts = "skip_counts",
         /// The keys by which repeated events are recognised: for `dedupe.window`.
         EventKeys = "event_keys",
+        /// The keys by which repeated requests are recognised, with their answers: for
+        /// `idempotency.window`.
+        IdempotencyKeys = "idempotency_keys",
         /// Jobs: until `retention.jobs` after they ended.
         Jobs = "jobs",
         /// What happened when, for those who follow it: for `retention.journal`. Of each project the
@@ -46,6 +49,8 @@ pub struct Retention {
     pub journal: Duration,
     /// The keys of events, from when these were taken in.
     pub event_keys: Duration,
+    /// The keys of requests, from when these were carried out.
+    pub idempotency_keys: Duration,
 }
 
 impl Retention {
@@ -58,6 +63,7 @@ impl Retention {
             jobs: time,
             journal: time,
             event_keys: time,
+            idempotency_keys: time,
         }
     }
 
@@ -68,6 +74,7 @@ impl Retention {
             Kept::Deliveries | Kept::SkipCounts => Some(self.deliveries),
             Kept::DeadLetters => Some(self.dead_letters),
             Kept::EventKeys => Some(self.event_keys),
+            Kept::IdempotencyKeys => Some(self.idempotency_keys),
             Kept::Jobs => Some(self.jobs),
             Kept::Journal => Some(self.journal),
             Kept::ListenerRevisions | Kept::DeletedEndpoints => None,

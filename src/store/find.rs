@@ -8,11 +8,13 @@ use super::{
     api_keys::{self, KeyRecord},
     columns::Columns as _,
     listeners,
+    unit::EventKey,
 };
 use crate::domain::{
     any_id::AnyId,
     delivery::DeliveryState,
     endpoint::Endpoint,
+    idempotency::IdempotencyKey,
     ids::{AttemptId, DeliveryId, EndpointId, EventId, ListenerId, ProjectId},
     listener::Listener,
     project::Project,
@@ -157,13 +159,36 @@ impl Store {
         .bind(producer_id)
         .fetch_optional(&mut *connection)
         .await?;
-        row.map(|row| {
-            Ok(KnownEvent {
-                event: row.parsed("event_id")?,
-                received_at: row.time("received_at")?,
-            })
-        })
-        .transpose()
+        row.as_ref().map(known).transpose()
+    }
+
+    /// Up to `limit` events of the request that its client marked with `key`, in their order, also
+    /// where the log has lost them.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn events_of_request(
+        &self,
+        project: ProjectId,
+        key: &IdempotencyKey,
+        limit: u32,
+    ) -> StoreResult<Vec<KnownEvent>> {
+        let key = EventKey::of_request(project, key, 0, [0; 32]);
+        let (first, end) = key.request_range();
+        let mut connection = self.read().await?;
+        let rows = sqlx::query(
+            "SELECT event_id, received_at FROM event_keys
+             WHERE project_id = $1 AND source = $2 AND producer_id >= $3 AND producer_id < $4
+             ORDER BY event_id LIMIT $5",
+        )
+        .bind(project.to_string())
+        .bind(key.source)
+        .bind(first)
+        .bind(end)
+        .bind(limit)
+        .fetch_all(&mut *connection)
+        .await?;
+        rows.iter().map(known).collect()
     }
 
     /// Up to `limit` endpoints of `project` whose URL begins like one of `beginnings`.
@@ -332,6 +357,13 @@ impl Store {
             .await?;
         Ok(rows)
     }
+}
+
+fn known(row: &SqliteRow) -> StoreResult<KnownEvent> {
+    Ok(KnownEvent {
+        event: row.parsed("event_id")?,
+        received_at: row.time("received_at")?,
+    })
 }
 
 /// What comes after every text that begins with `beginning`.

@@ -64,25 +64,6 @@ impl Store {
         self.find_answer(&mut connection, idempotency).await
     }
 
-    /// Forgets up to `limit` requests that came before `before`. Gives how many.
-    ///
-    /// # Errors
-    /// If the store cannot be written.
-    pub async fn forget_answers(&self, before: Timestamp, limit: u32) -> StoreResult<u64> {
-        let mut transaction = self.write().await?;
-        let forgotten = sqlx::query(
-            "DELETE FROM idempotency_keys WHERE rowid IN (
-                 SELECT rowid FROM idempotency_keys WHERE created_at < $1
-                 ORDER BY created_at LIMIT $2)",
-        )
-        .bind(before.as_millis())
-        .bind(limit)
-        .execute(&mut *transaction)
-        .await?;
-        transaction.commit().await?;
-        Ok(forgotten.rows_affected())
-    }
-
     /// Takes the key of a change, if it has one.
     ///
     /// # Errors

@@ -196,6 +196,24 @@ async fn an_emitted_event_is_found_by_the_first_of_its_chain() {
 }
 
 #[tokio::test]
+async fn an_idempotency_key_leads_to_the_events_of_its_request() {
+    let gateway = Gateway::start().await;
+    let api = gateway.api();
+    let outbox = api.with_header("idempotency-key", "outbox 7");
+    let batch = json!([{"type": "a.b"}, {"type": "a.c"}]);
+    let sent = outbox.post("/v1/events", batch).await.expect(202);
+    let hits = find(api, "outbox 7").await;
+    for place in [0, 1] {
+        let hit = &hits["data"][place];
+        assert_eq!(hit["by"], "idempotency_key", "{hits}");
+        assert_eq!(hit["id"], sent["data"][place]["id"]);
+    }
+    assert_eq!(find(api, "outbox").await["data"], json!([]));
+    let stranger = api.new_project("stranger").await;
+    assert_eq!(find(&stranger, "outbox 7").await["data"], json!([]));
+}
+
+#[tokio::test]
 async fn nothing_found_says_what_was_looked_for_and_what_that_may_mean() {
     let gateway = Gateway::start().await;
     let api = gateway.api();

@@ -58,6 +58,8 @@ named! {
         EventId = "event_id",
         /// By its source and the id that its producer gave it.
         SourceAndId = "source_and_id",
+        /// By the `Idempotency-Key` of the request that sent it.
+        IdempotencyKey = "idempotency_key",
         /// By the first event of its chain of causes.
         Correlation = "correlation",
         /// By how its URL begins.
@@ -118,10 +120,10 @@ impl Hit {
     }
 
     /// An event that the log has lost.
-    pub(super) fn lost_event(known: &KnownEvent) -> Self {
+    pub(super) fn lost_event(by: FoundBy, known: &KnownEvent) -> Self {
         Self {
             kind: FoundKind::Event,
-            by: FoundBy::SourceAndId,
+            by,
             path: None,
             id: known.event.to_string(),
             project: None,

@@ -15,13 +15,14 @@ use crate::{
     domain::{
         any_id::AnyId,
         event::Event,
+        idempotency::IdempotencyKey,
         ids::EventId,
         list::{Order, Window},
         project::Project,
     },
     store::{
         StoreError, StoreResult, event_types::CatalogueFilter, events::EventFilter,
-        refusals::RefusalFilter,
+        find::KnownEvent, refusals::RefusalFilter,
     },
 };
 
@@ -71,6 +72,7 @@ impl<'a> Search<'a> {
         if let Some((source, id)) = source_and_id(text) {
             self.source_and_id(source, id).await?;
         }
+        self.idempotency_key(text).await?;
         self.types(text).await?;
         self.urls(text).await?;
         self.names(text).await
@@ -194,9 +196,31 @@ impl<'a> Search<'a> {
         let Some(known) = store.known_event(self.project.id, source, id).await? else {
             return Ok(());
         };
+        self.known(FoundBy::SourceAndId, &known).await
+    }
+
+    async fn idempotency_key(&mut self, text: &str) -> ApiResult<()> {
+        let Ok(key) = IdempotencyKey::parse(text.as_bytes()) else {
+            return Ok(());
+        };
+        self.looked_for
+            .push("events by the Idempotency-Key of their request");
+        let store = &self.state.store;
+        for known in store
+            .events_of_request(self.project.id, &key, REACH)
+            .await?
+        {
+            self.known(FoundBy::IdempotencyKey, &known).await?;
+        }
+        Ok(())
+    }
+
+    /// Finds an event of which the key is there; the log may have lost it.
+    async fn known(&mut self, by: FoundBy, known: &KnownEvent) -> ApiResult<()> {
+        let store = &self.state.store;
         let hit = match store.event(self.project.id, known.event).await {
-            Ok(record) => self.event(FoundBy::SourceAndId, &record.event).await?,
-            Err(StoreError::NotFound(_)) => Hit::lost_event(&known),
+            Ok(record) => self.event(by, &record.event).await?,
+            Err(StoreError::NotFound(_)) => Hit::lost_event(by, known),
             Err(error) => return Err(error.into()),
         };
         self.found.push(self.owned(hit));

@@ -127,6 +127,7 @@ fn tell(removed: &HashMap<Kept, u64>) {
             deliveries = count(Kept::Deliveries),
             skip_counts = count(Kept::SkipCounts),
             event_keys = count(Kept::EventKeys),
+            idempotency_keys = count(Kept::IdempotencyKeys),
             jobs = count(Kept::Jobs),
             journal = count(Kept::Journal),
             listener_revisions = count(Kept::ListenerRevisions),

@@ -38,6 +38,7 @@ fn parts(what: Kept) -> &'static [Part] {
         Kept::Events => &[Part::All, Part::KeptAside],
         Kept::SkipCounts => &[Part::All, Part::SkipRows],
         Kept::EventKeys
+        | Kept::IdempotencyKeys
         | Kept::Jobs
         | Kept::Journal
         | Kept::ListenerRevisions
@@ -124,6 +125,7 @@ impl Sweeper {
             (_, Part::SkipRows) => store.sweep_skip_rows(now, size).await,
             (Kept::SkipCounts, _) => store.sweep_skip_counts(until, size).await,
             (Kept::EventKeys, _) => store.sweep_event_keys(until, size).await,
+            (Kept::IdempotencyKeys, _) => store.sweep_idempotency_keys(until, size).await,
             (Kept::Jobs, _) => store.sweep_jobs(until, size).await,
             (Kept::Journal, _) => store.sweep_journal(position, until, size).await,
             (Kept::ListenerRevisions, _) => store.sweep_revisions(position, now, size).await,

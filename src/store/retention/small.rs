@@ -29,6 +29,26 @@ impl Store {
         .await
     }
 
+    /// Removes up to `limit` keys of requests that were carried out before `before`, with their
+    /// answers.
+    ///
+    /// # Errors
+    /// If the store cannot be written: nothing is removed then.
+    pub async fn sweep_idempotency_keys(
+        &self,
+        before: Timestamp,
+        limit: u32,
+    ) -> StoreResult<Swept> {
+        self.sweep(
+            "DELETE FROM idempotency_keys WHERE (realm, caller, key) IN (
+                 SELECT realm, caller, key FROM idempotency_keys
+                 WHERE created_at < $1 ORDER BY created_at LIMIT $2)",
+            before.as_millis(),
+            limit,
+        )
+        .await
+    }
+
     /// Removes up to `limit` jobs that ended before `before`.
     ///
     /// # Errors

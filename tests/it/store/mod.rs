@@ -1,6 +1,7 @@
 //! What every store promises: one suite of cases, run on each kind of store.
 
 mod accepting;
+mod changing;
 mod claiming;
 mod counters;
 mod dead_letters;
@@ -36,6 +37,15 @@ conformance! {
         a_refused_unit_leaves_nothing_of_its_batch_behind,
         a_fanout_moves_once_from_each_place,
         skipped_deliveries_are_rows_up_to_a_limit_and_counts_beyond;
+    changing:
+        a_request_is_carried_out_once_and_its_repeats_get_its_answer,
+        another_request_under_the_same_key_is_refused,
+        what_is_refused_leaves_neither_a_key_nor_an_entry,
+        a_key_is_free_again_after_its_window,
+        a_change_is_made_to_the_version_that_it_is_meant_for,
+        an_entry_tells_of_each_change_and_of_nothing_else,
+        what_a_unit_was_asked_for_is_done_once,
+        a_request_of_events_is_recognised_event_by_event;
     claiming:
         what_is_due_is_claimed_once_in_its_order,
         a_claim_keeps_to_its_bytes_but_takes_at_least_one,
