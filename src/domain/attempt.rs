@@ -199,6 +199,17 @@ pub struct Attempt {
     pub exchange: Exchange,
 }
 
+impl Attempt {
+    /// Forgets what was captured: headers and bodies. What came of it remains.
+    pub fn wipe(&mut self) {
+        self.request_headers.clear();
+        if let Ok(response) = &mut self.exchange.result {
+            response.headers.clear();
+            response.body = Bytes::new();
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -24,6 +24,8 @@ named! {
         Job = "job",
         /// A delivery.
         Delivery = "delivery",
+        /// An event.
+        Event = "event",
     }
 }
 
@@ -66,6 +68,8 @@ named! {
         DeliveryRetried = "delivery.retried",
         /// A delivery was called off.
         DeliveryCancelled = "delivery.cancelled",
+        /// What an event carried was erased.
+        EventErased = "event.erased",
     }
 }
 
@@ -87,6 +91,7 @@ impl Action {
             Self::KeyCreated | Self::KeyRevoked => ObjectKind::Key,
             Self::JobStarted | Self::JobCancelled => ObjectKind::Job,
             Self::DeliveryRetried | Self::DeliveryCancelled => ObjectKind::Delivery,
+            Self::EventErased => ObjectKind::Event,
         }
     }
 }

@@ -19,7 +19,7 @@ named! {
         ConfigWrite = "config:write",
         /// See the secrets that sign webhooks.
         SecretsRead = "secrets:read",
-        /// Make, rotate and revoke API keys, and see what was done with them.
+        /// Make, rotate and revoke API keys, see what was done with them, and erase events.
         Admin = "admin",
     }
 }

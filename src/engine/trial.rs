@@ -133,6 +133,10 @@ impl Gateway {
         };
         let committed = self.parts.committer.submit(unit, None).await;
         let accepted = committed.result().await.map_err(AcceptError::from)?;
+        if accepted == Acceptance::Superseded {
+            // The event was erased while this was on its way: asking again says so.
+            return Err(AcceptError::Unavailable.into());
+        }
         if let (Acceptance::Repeated, Some(idempotency)) = (accepted, &change.idempotency)
             && let Some(answered) = store.answered(idempotency).await?
         {

@@ -50,6 +50,7 @@ impl Store {
             journal: Journal::default(),
         };
         batch.leave_out_stale(&mut transaction).await?;
+        batch.leave_out_lost(&mut transaction).await?;
         batch.claim(self, &mut transaction).await?;
         batch.carry_on(&mut transaction, context.now).await?;
         batch
@@ -100,6 +101,21 @@ impl<'a> Batch<'a> {
                 .all(holds)
             {
                 self.results[place] = Acceptance::Stale;
+            }
+        }
+        Ok(())
+    }
+
+    /// Leaves out units that send an event which was there, if nothing is left of it by now.
+    async fn leave_out_lost(&mut self, connection: &mut Connection) -> StoreResult<()> {
+        let sent = |unit: &Unit| unit.events.is_empty() && unit.continues.is_none();
+        let going = self.going().filter(|(_, unit)| sent(unit));
+        let events: Vec<_> = going
+            .filter_map(|(place, unit)| Some((place, unit.deliveries.first()?.event.id)))
+            .collect();
+        for (place, event) in events {
+            if events::loss(connection, event).await?.is_some() {
+                self.results[place] = Acceptance::Superseded;
             }
         }
         Ok(())

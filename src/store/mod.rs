@@ -17,6 +17,7 @@ pub mod counters;
 pub mod dead_letters;
 pub mod deliveries;
 pub mod endpoints;
+pub mod erasure;
 pub mod error;
 mod event_keys;
 pub mod event_types;
@@ -135,6 +136,17 @@ impl Store {
     async fn write(&self) -> StoreResult<Transaction<'static, Sqlite>> {
         let Backend::Sqlite(database) = &self.backend;
         database.write().await
+    }
+
+    /// A transaction in which what is deleted is overwritten in the file as well.
+    async fn write_securely(&self) -> StoreResult<Transaction<'static, Sqlite>> {
+        let Backend::Sqlite(database) = &self.backend;
+        database.write_securely().await
+    }
+
+    async fn relax(&self, transaction: &mut Transaction<'static, Sqlite>) -> StoreResult<()> {
+        let Backend::Sqlite(_) = &self.backend;
+        sqlite::Database::relax(transaction).await
     }
 
     /// A transaction in which all reads see one state.

@@ -9,6 +9,7 @@ use super::{
     audit::Entry,
     columns::{Columns as _, to_json},
     counters::Deltas,
+    erasure,
     journal::Journal,
     rows::{Insert, list},
 };
@@ -61,6 +62,12 @@ impl Store {
     ) -> StoreResult<Vec<Recorded>> {
         let mut transaction = self.write().await?;
         let held = held(&mut transaction, node, outcomes).await?;
+        // An erasure asks for all that is in flight to be called off.
+        let suspects = outcomes.iter().map(|outcome| outcome.attempt.delivery);
+        let suspects: Vec<_> = suspects
+            .filter(|delivery| held.get(delivery).is_none_or(|cancel| *cancel))
+            .collect();
+        let outcomes = &*erasure::cleared(&mut transaction, outcomes, &suspects).await?;
         insert_attempts(&mut transaction, outcomes).await?;
         let changes: Vec<_> = outcomes
             .iter()

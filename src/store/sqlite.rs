@@ -31,8 +31,17 @@ const WRITER_CACHE_KIB: u32 = 8 * 1024;
 /// How much of the database each reader may hold in memory, in KiB.
 const READER_CACHE_KIB: u32 = 2 * 1024;
 
+/// How long a statement waits for another connection that stands in its way.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// The same as SQLite is told, in milliseconds.
+const BUSY_TIMEOUT: &str = "PRAGMA busy_timeout = 5000";
+
 /// How long a step waits for its connection before the store counts as unavailable.
 const ACQUIRE: Duration = Duration::from_secs(30);
+
+/// How deleted bytes are overwritten unless more is asked for: where it costs no further page.
+const WHERE_FREE: &str = "FAST";
 
 #[derive(Debug, Clone)]
 pub(super) struct Database {
@@ -48,13 +57,14 @@ impl Database {
         let lock = lock(&path)?;
         let options = SqliteConnectOptions::new()
             .filename(&path)
-            .busy_timeout(Duration::from_secs(5));
+            .busy_timeout(BUSY);
         let writing = options
             .clone()
             .create_if_missing(true)
             .auto_vacuum(SqliteAutoVacuum::Incremental)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
+            .pragma("secure_delete", WHERE_FREE)
             .foreign_keys(true);
         let writer = pool(1)
             .connect_with(cached(writing, WRITER_CACHE_KIB))
@@ -80,6 +90,36 @@ impl Database {
         Ok(self.writer.begin_with("BEGIN IMMEDIATE").await?)
     }
 
+    /// A transaction that leaves nothing in the file of what it deletes. All others overwrite what
+    /// they delete where that costs no further page: within pages that they write anyway, and not
+    /// those that they free as a whole.
+    pub(super) async fn write_securely(&self) -> StoreResult<Transaction<'static, Sqlite>> {
+        let mut transaction = self.write().await?;
+        overwrite(&mut transaction, "ON").await?;
+        Ok(transaction)
+    }
+
+    /// Ends the care that such a transaction takes: it is about to be committed. One that is given
+    /// up leaves the connection as it is, which makes those after it slower, and no less right.
+    pub(super) async fn relax(transaction: &mut Transaction<'static, Sqlite>) -> StoreResult<()> {
+        overwrite(transaction, WHERE_FREE).await
+    }
+
+    /// Empties the write-ahead log, which still holds what was overwritten in the file. Gives whether
+    /// it could be done: a reader may stand in the way, for whom is not waited long.
+    pub(super) async fn empty_log(&self) -> StoreResult<bool> {
+        let mut writer = self.writer.acquire().await?;
+        sqlx::query("PRAGMA busy_timeout = 100")
+            .execute(&mut *writer)
+            .await?;
+        let emptied = sqlx::query_scalar("PRAGMA wal_checkpoint(TRUNCATE)")
+            .fetch_one(&mut *writer)
+            .await;
+        sqlx::query(BUSY_TIMEOUT).execute(&mut *writer).await?;
+        let is_busy: i64 = emptied?;
+        Ok(is_busy == 0)
+    }
+
     pub(super) async fn snapshot(&self) -> StoreResult<Transaction<'static, Sqlite>> {
         Ok(self.readers.begin().await?)
     }
@@ -92,6 +132,15 @@ impl Database {
         self.readers.close().await;
         self.writer.close().await;
     }
+}
+
+async fn overwrite(
+    transaction: &mut Transaction<'static, Sqlite>,
+    how: &'static str,
+) -> StoreResult<()> {
+    let pragma = sqlx::AssertSqlSafe(format!("PRAGMA secure_delete = {how}"));
+    sqlx::query(pragma).fetch_all(&mut **transaction).await?;
+    Ok(())
 }
 
 fn path_of(url: &str) -> StoreResult<PathBuf> {

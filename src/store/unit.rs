@@ -232,6 +232,6 @@ pub enum Acceptance {
     Repeated,
     /// The rules have moved since it was planned: plan again.
     Stale,
-    /// What it carries on with has been done by another.
+    /// What it carries on with has been done by another, or nothing is left of the event that it sends.
     Superseded,
 }

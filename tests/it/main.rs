@@ -9,6 +9,7 @@ mod deliveries;
 mod delivering;
 mod emit;
 mod endpoints;
+mod erasure;
 mod event_types;
 mod fan_out;
 mod find;

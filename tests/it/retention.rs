@@ -97,7 +97,8 @@ async fn a_delivery_says_that_its_event_is_no_longer_kept() {
     api.delivery_becomes(&id, "delivered").await;
     goes(api, &format!("/v1/events/{event}")).await;
     let delivery = api.delivery(&id).await;
-    assert_eq!(delivery["event"]["type"], Value::Null);
+    assert_eq!(delivery["event"]["type"], "a.b");
+    assert!(text(&delivery["note"]).contains("no longer kept"));
     assert_eq!(attempts(&delivery)[0]["request"]["body"], Value::Null);
     let sent = api
         .get(&format!("/v1/deliveries/{id}/attempts/1"))

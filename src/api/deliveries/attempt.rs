@@ -61,8 +61,8 @@ pub struct RequestView {
     pub format: Format,
     /// The headers in their order; `[hidden]` stands for values that may be secret.
     pub headers: Vec<HeaderView>,
-    /// The body, byte for byte as it was signed and sent. Null if the event is not kept any more,
-    /// and for early ones of very many attempts with large bodies.
+    /// The body, byte for byte as it was signed and sent. Null if the event is not kept any more
+    /// or was erased, and for early ones of very many attempts with large bodies.
     pub body: Option<BodyView>,
 }
 

@@ -181,6 +181,12 @@ pub async fn sentence(state: &ApiState, delivery: &Delivery) -> ApiResult<String
     Ok(summary::summary(delivery, &around))
 }
 
+/// The event of `delivery`, if it is still kept and there is something in it that was sent.
+async fn sent_event(state: &ApiState, delivery: &Delivery) -> StoreResult<Option<Event>> {
+    let event = event(state, delivery).await?;
+    Ok(event.filter(|event| event.erased_at.is_none()))
+}
+
 /// The event of `delivery`, if it is still kept. It may be another project's: what the platform
 /// delivers are its customers' events.
 async fn event(state: &ApiState, delivery: &Delivery) -> StoreResult<Option<Event>> {

@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 
 use super::{
     attempt::{AttemptView, BodyView, HeaderView, RequestView, view},
-    curl, event,
+    curl, sent_event,
 };
 use crate::{
     api::{
@@ -83,7 +83,7 @@ pub async fn get_attempt(
     let carried = state.store.delivery(project.id, delivery).await?;
     let record = state.store.attempt(project.id, delivery, number).await?;
     let endpoint = record.attempt.endpoint;
-    let event = event(&state, &carried).await?;
+    let event = sent_event(&state, &carried).await?;
     let body = event
         .as_ref()
         .map(|event: &Event| render(event, record.format).body);

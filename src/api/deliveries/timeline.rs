@@ -44,6 +44,8 @@ pub enum Step {
     Cancelled,
     /// It was not made.
     Skipped,
+    /// What its event carried was erased, and what was captured of its attempts.
+    Erased,
 }
 
 /// Something that happened, or is to happen.
@@ -83,6 +85,8 @@ pub fn timeline(
     let mut steps = beginning(delivery, attempts, event);
     steps.extend(left_out(attempts));
     steps.extend(attempts.iter().map(attempted));
+    let erased = event.and_then(|event| event.erased_at);
+    steps.extend(erased.map(|at| StepView::at(at, Step::Erased)));
     if delivery.since > delivery.created_at {
         steps.push(StepView::at(delivery.since, Step::Revived));
     }

@@ -13,7 +13,7 @@ use crate::{
     domain::{
         attempt::ErrorKind,
         delivery::{Cause, Delivery, DeliveryState, Target},
-        event::Event,
+        event::{Event, Loss},
         ids::{DeliveryId, EndpointId, EventId, ListenerId},
         time::Timestamp,
     },
@@ -109,6 +109,9 @@ pub struct CauseView {
 pub struct DeliveryView {
     #[serde(flatten)]
     summary: DeliverySummary,
+    /// What can be shown no more, and why; null if nothing is missing.
+    #[schema(example = "the bodies of its requests are not known: its event is no longer kept")]
+    note: Option<String>,
     /// What happened to it, in that order, and what is to come.
     timeline: Vec<StepView>,
     /// Its attempts in their order; of very many the last 200.
@@ -162,18 +165,33 @@ impl DeliveryView {
         &self.summary.summary
     }
 
-    /// All of `delivery`. Without its `event` the bodies of its requests are not known any more.
+    /// All of `delivery`. Without its `event`, or if that was erased, the bodies of its
+    /// requests are not known any more.
     pub fn of(
         delivery: &Delivery,
         attempts: Vec<AttemptRecord>,
         event: Option<&Event>,
         around: &Around,
     ) -> Self {
-        let attempts = views(attempts, event);
+        let attempts = views(attempts, event.filter(|event| event.erased_at.is_none()));
         Self {
             summary: DeliverySummary::of(delivery, around),
+            note: loss(event).map(|loss| {
+                format!(
+                    "the bodies of its requests are not known: {}",
+                    loss.sentence()
+                )
+            }),
             timeline: timeline(delivery, &attempts, event, around),
             attempts,
         }
+    }
+}
+
+/// What is lost of the event of a delivery, if anything is.
+fn loss(event: Option<&Event>) -> Option<Loss> {
+    match event {
+        None => Some(Loss::Gone),
+        Some(event) => event.erased_at.map(|_| Loss::Erased),
     }
 }

@@ -53,6 +53,10 @@ async fn stored(state: &ApiState, by: &InProject, id: &str) -> ApiResult<Event> 
         false => state.store.event(by.project.id, id).await,
     };
     match found {
+        Ok(record) if record.event.erased_at.is_some() => Err(Problem::invalid(
+            "",
+            "the payload of the event was erased: give another",
+        )),
         Ok(record) => Ok(record.event),
         Err(StoreError::NotFound(_)) => Err(unknown()),
         Err(error) => Err(error.into()),

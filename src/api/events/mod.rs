@@ -1,5 +1,6 @@
 //! `/v1/events`: sending events, and looking them up.
 
+mod erase;
 pub(super) mod given;
 mod refused;
 mod search;
@@ -30,6 +31,7 @@ pub fn routes() -> OpenApiRouter<ApiState> {
         .routes(needs([Scope::EventsWrite], routes!(send::send)))
         .routes(needs([Scope::EventsRead], routes!(list)))
         .routes(needs([Scope::EventsRead], routes!(get)))
+        .routes(needs([Scope::Admin], routes!(erase::erase)))
         .routes(needs([Scope::EventsRead], routes!(trace::trace)))
         .routes(needs([Scope::EventsRead], routes!(verdicts::verdicts)))
 }

@@ -1,5 +1,6 @@
 //! Events as the API shows them.
 
+use bytes::Bytes;
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 use utoipa::ToSchema;
@@ -7,11 +8,13 @@ use utoipa::ToSchema;
 use crate::{
     api::problem::{ApiResult, Code, Problem},
     domain::{
+        audit::Realm,
         cloudevents,
-        event::{Event, EventState},
+        event::{Data, Event, EventState},
         ids::{EventId, ListenerId},
         time::Timestamp,
     },
+    store::audit::Audited,
 };
 
 /// An event without its data.
@@ -36,6 +39,9 @@ pub struct EventSummary {
     pub received_at: Timestamp,
     /// Whether it met the listeners.
     pub state: EventState,
+    /// When what it carried was erased; null if it was not.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub erased_at: Option<Timestamp>,
     /// What it came out of.
     pub lineage: LineageView,
 }
@@ -61,7 +67,8 @@ pub struct LineageView {
 pub struct EventView {
     #[serde(flatten)]
     summary: EventSummary,
-    /// The CloudEvent as its producer sent it, with what was filled in.
+    /// The CloudEvent as its producer sent it, with what was filled in. If it was erased, its `data`
+    /// is null, and attributes that need not be there are gone.
     #[schema(value_type = Object)]
     event: Box<RawValue>,
 }
@@ -79,6 +86,7 @@ impl EventSummary {
             time: attributes.time.clone(),
             received_at: event.received_at,
             state: event.state,
+            erased_at: event.erased_at,
             lineage: LineageView {
                 correlation_id: event.lineage.correlation,
                 causation_id: event.lineage.causation,
@@ -86,6 +94,20 @@ impl EventSummary {
                 listeners: event.lineage.path.clone(),
             },
         }
+    }
+}
+
+impl Audited for Event {
+    fn realm(&self) -> Realm {
+        Realm::Project(self.project)
+    }
+
+    fn name(&self) -> String {
+        self.id.to_string()
+    }
+
+    fn document(&self) -> serde_json::Result<Box<RawValue>> {
+        to_raw_value(&EventSummary::of(self))
     }
 }
 
@@ -97,8 +119,19 @@ impl EventView {
     pub fn of(event: &Event) -> ApiResult<Self> {
         Ok(Self {
             summary: EventSummary::of(event),
-            event: raw(cloudevents::to_structured_json(event))?,
+            event: raw(match event.erased_at {
+                None => cloudevents::to_structured_json(event),
+                Some(_) => cloudevents::to_structured_json(&without_data(event)),
+            })?,
         })
+    }
+}
+
+/// An erased event as it is shown: with null where data may have been.
+fn without_data(event: &Event) -> Event {
+    Event {
+        data: Data::Json(Bytes::from_static(b"null")),
+        ..event.clone()
     }
 }
 

@@ -44,6 +44,7 @@ fn said(step: &Step, now: Timestamp) -> String {
         "matched" => "a listener matched it".to_owned(),
         "tested" => "a user tested the endpoint".to_owned(),
         "revived" => "a user revived it: its retry policy began anew".to_owned(),
+        "erased" => "what the event carried was erased".to_owned(),
         "left_out" => format!("attempts up to the {nth} are not shown"),
         "attempted" => attempted(step, &nth),
         "in_flight" => format!("the {nth} attempt is under way"),

@@ -5,6 +5,7 @@ mod changing;
 mod claiming;
 mod counters;
 mod dead_letters;
+mod erasing;
 mod listing;
 mod refusals;
 mod retention;
@@ -73,6 +74,14 @@ conformance! {
         a_step_of_a_job_is_done_once_and_only_where_the_job_stands,
         a_job_that_is_called_off_takes_no_further_step,
         dead_letters_of_another_project_are_not_there;
+    erasing:
+        an_erased_event_keeps_that_it_happened_and_nothing_of_what_it_carried,
+        an_erasure_waits_for_what_is_pending_or_calls_it_off,
+        nothing_is_captured_of_an_attempt_that_ends_after_the_erasure,
+        what_was_erased_is_not_sent_again,
+        an_erased_event_is_recognised_when_it_comes_again,
+        an_event_of_another_project_is_not_erased,
+        nothing_of_what_was_erased_is_left_in_the_file;
     retention:
         deliveries_go_with_their_attempts_once_they_ended_long_ago,
         an_event_goes_when_nothing_needs_it_any_more,

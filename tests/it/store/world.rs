@@ -116,6 +116,18 @@ impl World {
         made.await.expect("an endpoint").now.id
     }
 
+    /// Whether any file of the store has `text` in it.
+    pub fn is_on_disk(&self, text: &str) -> bool {
+        let files = std::fs::read_dir(self.directory.path()).expect("a directory");
+        files.into_iter().any(|file| {
+            let path = file.expect("a file").path();
+            let bytes = std::fs::read(path).expect("its content");
+            bytes
+                .windows(text.len())
+                .any(|window| window == text.as_bytes())
+        })
+    }
+
     /// Does to the database what the store itself never does.
     pub async fn tamper(&self, statements: &str) {
         let path = self.directory.path().join("riposte.db");

@@ -98,6 +98,7 @@ impl Wood {
             subject: attributes.subject.clone(),
             state: event.state,
             time: attributes.time.clone(),
+            erased_at: event.erased_at,
             received_at: event.received_at,
             project: event.project,
             is_asked: id == self.asked,

@@ -42,6 +42,9 @@ pub struct EventNode {
     pub state: EventState,
     /// When it happened.
     pub time: String,
+    /// When what it carried was erased; null if it was not.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub erased_at: Option<Timestamp>,
     /// When Riposte took it in.
     #[schema(value_type = String, format = DateTime)]
     pub received_at: Timestamp,

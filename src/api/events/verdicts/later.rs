@@ -26,7 +26,7 @@ const MAX_LOOKED_AT: u32 = 1_000;
 /// If the store cannot be read.
 pub async fn find(state: &ApiState, moment: &Moment<'_>) -> StoreResult<Vec<LaterView>> {
     let mut later = Vec::new();
-    if !moment.was_met() {
+    if !moment.was_met() || moment.is_erased() {
         return Ok(later);
     }
     let end = state.clock.elapsed() + LATER_TIME;

@@ -78,9 +78,18 @@ impl<'a> Moment<'a> {
         self.event.state == EventState::Accepted
     }
 
-    /// Why no listener was asked, if none was.
+    /// Whether the payload of the event was erased, so that what a `when` says of it is not known.
+    pub fn is_erased(&self) -> bool {
+        self.event.erased_at.is_some()
+    }
+
+    /// What there is to know about the verdicts as a whole: why no listener was asked, or why nobody
+    /// can tell.
     pub fn note(&self) -> Option<&'static str> {
         match self.event.state {
+            EventState::Accepted if self.is_erased() => Some(
+                "The payload of the event was erased: what a `when` said of it can be told no more.                  What came of it still stands here.",
+            ),
             EventState::Accepted => None,
             EventState::LoopSuppressed => Some(
                 "No listener was asked: the event came out of a loop of reactions, and was stored \

@@ -102,7 +102,14 @@ fn verdict(moment: &Moment<'_>, traces: &HashMap<ProjectId, Traces>, found: Foun
     let (asked, reacted) = (found.was_asked(moment), found.reacted(moment));
     let listener = &found.met.listener;
     let traces = traces.get(&found.rules.project).filter(|_| reacted);
-    let reactions = traces.map(|traces| traces.reactions(moment, listener));
+    let reactions = traces.map(|traces| {
+        let mut reactions = traces.reactions(moment, listener);
+        // Whether it matched is not known: what left no trace need not have been.
+        if found.is_unknown() {
+            reactions.retain(|reaction| reaction.outcome != Outcome::Unrecorded);
+        }
+        reactions
+    });
     VerdictView {
         listener: listener.id,
         revision: listener.revision,
@@ -119,8 +126,18 @@ fn verdict(moment: &Moment<'_>, traces: &HashMap<ProjectId, Traces>, found: Foun
 }
 
 fn said(moment: &Moment<'_>, found: &Found) -> String {
-    let Some(explanation) = &found.explanation else {
+    if !found.is_readable {
         return "not asked: this version of the gateway cannot read its rule".to_owned();
+    }
+    let Some(explanation) = &found.explanation else {
+        return match found.on {
+            true => {
+                "it waits for this type; what its `when` said cannot be told, since the payload \
+                     of the event was erased"
+            }
+            false => "it does not wait for this type",
+        }
+        .to_owned();
     };
     let listener = &found.met.listener;
     match listener.config.state {

@@ -88,8 +88,13 @@ pub struct Found {
     pub rules: Rules,
     /// The listener as it was.
     pub met: MetListener,
-    /// What its rule says; none if this version of the program cannot read it.
+    /// What its rule says; none if that cannot be told: this version of the program cannot read it,
+    /// or it asks for what was erased.
     pub explanation: Option<Explanation>,
+    /// Whether this version of the program can read its rule.
+    pub is_readable: bool,
+    /// Whether it waits for the event's type.
+    pub on: bool,
 }
 
 /// A page of listeners.
@@ -210,8 +215,12 @@ pub fn rule(listener: &Listener) -> Option<Rule> {
 impl Found {
     fn of(moment: &Moment<'_>, rules: Rules, met: MetListener) -> Self {
         let explain = |rule: Rule| moment.asked.explain(&rule);
+        let tells = !moment.is_erased() || met.listener.config.when.is_none();
+        let rule = rule(&met.listener);
         Self {
-            explanation: rule(&met.listener).map(explain),
+            is_readable: rule.is_some(),
+            on: is_on(moment, &met),
+            explanation: rule.filter(|_| tells).map(explain),
             rules,
             met,
         }
@@ -220,14 +229,20 @@ impl Found {
     /// Whether the listener was asked: it was enabled, and so was the event.
     pub fn was_asked(&self, moment: &Moment<'_>) -> bool {
         moment.was_met()
-            && self.explanation.is_some()
+            && self.is_readable
             && self.met.listener.config.state == ListenerState::Enabled
     }
 
-    /// Whether its reactions were carried out, or are going to be.
+    /// Whether its reactions were carried out, or are going to be, as far as can be told.
     pub fn reacted(&self, moment: &Moment<'_>) -> bool {
-        let matched = |explanation: &Explanation| explanation.matched;
-        self.was_asked(moment) && self.explanation.as_ref().is_some_and(matched)
+        let explanation = self.explanation.as_ref();
+        let matched = explanation.map_or(self.on, |explanation| explanation.matched);
+        self.was_asked(moment) && matched
+    }
+
+    /// Whether it waits for the event's type, but nobody can tell any more what its `when` said.
+    pub fn is_unknown(&self) -> bool {
+        self.is_readable && self.on && self.explanation.is_none()
     }
 }
 

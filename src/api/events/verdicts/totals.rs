@@ -48,6 +48,9 @@ pub struct TotalsView {
     emitted: u64,
 }
 
+/// Why there are none of an event whose payload is gone.
+const ERASED: &str = "the payload of the event was erased: how many matched cannot be told";
+
 /// The totals of a moment, or why there are none.
 ///
 /// # Errors
@@ -56,6 +59,9 @@ pub async fn count(
     state: &ApiState,
     moment: &Moment<'_>,
 ) -> StoreResult<(Option<TotalsView>, Option<&'static str>)> {
+    if moment.is_erased() {
+        return Ok((None, Some(ERASED)));
+    }
     let mut totals = TotalsView::default();
     let end = state.clock.elapsed() + TOTALS_TIME;
     for rules in &moment.rules {

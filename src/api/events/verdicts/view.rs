@@ -85,7 +85,8 @@ pub struct VerdictView {
     /// The verdict in a sentence.
     #[schema(example = r#"did not match: data.environment is "staging", wanted "production""#)]
     pub summary: String,
-    /// The verdict, clause by clause; null if this version of the gateway cannot read the rule.
+    /// The verdict, clause by clause; null if this version of the gateway cannot read the rule,
+    /// or it asks for what was erased.
     pub verdict: Option<Explanation>,
     /// What became of its reactions; empty if it did not match or was not asked.
     pub reactions: Vec<ReactionOutcome>,
