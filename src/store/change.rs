@@ -106,6 +106,20 @@ impl Store {
     }
 }
 
+impl Store {
+    /// Keeps the answer to a change that was made in steps of their own, each of which may be
+    /// repeated: it is for repeats of the request.
+    ///
+    /// # Errors
+    /// [`StoreError::Repeated`] with the answer, if the request has been answered meanwhile;
+    /// [`StoreError::KeyReused`] if another one was, under its key.
+    pub async fn keep_answer<A: Serialize>(&self, change: &Change, answer: A) -> StoreResult<A> {
+        let writing = self.begin(change).await?;
+        let done = writing.finish((), |()| StoreResult::Ok(answer)).await?;
+        Ok(done.answer)
+    }
+}
+
 /// A change that is being made; it is its transaction. What is dropped is not made.
 pub(super) struct Writing<'a> {
     store: &'a Store,

@@ -1,11 +1,12 @@
 //! `/v1/events/{id}/erase`: wipes what an event carried.
 
-use axum::{Json, extract::State};
+use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
     api::{
+        answer::Answer,
         auth::{Caller, InProject},
         extract::{Id, RawBody, read},
         finish::finish,
@@ -109,7 +110,7 @@ pub async fn erase(
         change,
         body: RawBody(body),
     }: Write<RawBody>,
-) -> WriteResult<Json<EraseView>> {
+) -> WriteResult<Answer> {
     let asked: EraseRequest = match body.trim_ascii().is_empty() {
         true => EraseRequest::default(),
         false => read(&body)?,
@@ -129,9 +130,10 @@ pub async fn erase(
         true => descendants.links.clone(),
         false => Vec::new(),
     };
-    let work = erase_all(state.clone(), event, with_it, pending, change);
+    let work = erase_all(state.clone(), event, with_it, pending, change.clone());
     let (at, sum) = finish(work).await?;
-    Ok(Json(view(&state, id, at, sum, descendants).await?))
+    let view = view(&state, id, at, sum, descendants).await?;
+    Ok(state.store.keep_answer(&change, Answer::ok(&view)?).await?)
 }
 
 /// Erases events, the one that was asked for last: if anything stands in the way of one below it,

@@ -10,8 +10,8 @@ use utoipa::openapi::{
 
 use crate::api::{answer::REPLAYED, problem::Code, refusals};
 
-/// Operations that are no GET, and yet change nothing, or nothing more when they are repeated.
-const IDEMPOTENT: [&str; 2] = ["/v1/listeners/test", "/v1/events/{id}/erase"];
+/// Operations that change nothing though they are no GET.
+const READS: [&str; 1] = ["/v1/listeners/test"];
 
 /// The operation whose repeats are told apart event by event.
 const EVENTS: &str = "/v1/events";
@@ -67,14 +67,14 @@ fn changing<'a>(
     path: &str,
     item: &'a mut PathItem,
 ) -> impl Iterator<Item = (HttpMethod, &'a mut Operation)> {
-    let is_idempotent = IDEMPOTENT.contains(&path);
+    let is_read = READS.contains(&path);
     let methods = [
         (HttpMethod::Post, item.post.as_mut()),
         (HttpMethod::Put, item.put.as_mut()),
         (HttpMethod::Patch, item.patch.as_mut()),
         (HttpMethod::Delete, item.delete.as_mut()),
     ];
-    let there = methods.into_iter().filter(move |_| !is_idempotent);
+    let there = methods.into_iter().filter(move |_| !is_read);
     there.filter_map(|(method, operation)| Some((method, operation?)))
 }
 
