@@ -12,9 +12,11 @@ mod demo;
 mod endpoints;
 mod events;
 mod facts;
+mod follow;
 mod jobs;
 mod keys;
 mod list;
+mod listen;
 mod listeners;
 mod look;
 mod match_;
@@ -25,6 +27,7 @@ mod redrive;
 mod refusals;
 mod send;
 mod serve;
+mod tail;
 mod terminal;
 mod trace;
 mod verify;
@@ -79,6 +82,8 @@ enum Command {
     Discard(redrive::DiscardArgs),
     Jobs(jobs::JobsArgs),
     Keys(keys::KeysArgs),
+    Tail(tail::TailArgs),
+    Listen(listen::ListenArgs),
     Match(match_::MatchArgs),
     Verify(verify::VerifyArgs),
     Check(check::CheckArgs),
@@ -127,6 +132,9 @@ pub enum CliError {
     /// See [`match_::MatchError`].
     #[error(transparent)]
     Match(#[from] match_::MatchError),
+    /// See [`listen::ListenError`].
+    #[error(transparent)]
+    Listen(#[from] listen::ListenError),
     /// See [`verify::VerifyArgsError`].
     #[error(transparent)]
     Verify(#[from] verify::VerifyArgsError),
@@ -188,6 +196,8 @@ impl Command {
             Self::Discard(args) => args.run(out),
             Self::Jobs(args) => args.run(out),
             Self::Keys(args) => args.run(out),
+            Self::Tail(args) => args.run(out),
+            Self::Listen(args) => args.run(out),
             Self::Match(args) => args.run(out),
             Self::Verify(args) => args.run(out),
             Self::Check(args) => args.run(out),

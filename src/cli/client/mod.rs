@@ -1,5 +1,5 @@
 //! The gateway as commands see it: a small REST client with a key. It is the one place where a
-//! command opens a connection; webhooks never leave through it.
+//! command opens a connection; a gateway's webhooks never leave through it.
 
 mod answer;
 mod error;
@@ -7,11 +7,12 @@ mod http;
 mod key;
 mod options;
 mod printable;
+mod stream;
 
 use std::{io, time::Duration};
 
 use reqwest::{
-    Method, Response, StatusCode,
+    Method, RequestBuilder, Response, StatusCode,
     header::{CONTENT_TYPE, RETRY_AFTER},
 };
 use url::Url;
@@ -23,6 +24,7 @@ pub use answer::{Answer, Refusal, read};
 pub use error::ClientError;
 pub use key::Key;
 pub use options::GatewayOptions;
+pub use stream::{Messages, Receiver, Taken};
 
 /// The header by which an operator's key names a project.
 const PROJECT_HEADER: &str = "riposte-project";
@@ -175,18 +177,28 @@ impl Gateway {
         path: &str,
         content: Option<(&str, Vec<u8>)>,
     ) -> Result<Response, ClientError> {
+        let mut request = self.request(method, path)?;
+        if let Some((content_type, body)) = content {
+            request = request.header(CONTENT_TYPE, content_type).body(body);
+        }
+        self.execute(request).await
+    }
+
+    /// A request to `path` with what shows who asks.
+    fn request(&self, method: Method, path: &str) -> Result<RequestBuilder, ClientError> {
         let url = self
             .url
             .join(path)
             .map_err(|_| ClientError::Url(self.url.to_string()))?;
-        let mut request = self.http.request(method, url);
-        request = request.bearer_auth(self.key.text.expose());
-        if let Some(project) = &self.project {
-            request = request.header(PROJECT_HEADER, project);
-        }
-        if let Some((content_type, body)) = content {
-            request = request.header(CONTENT_TYPE, content_type).body(body);
-        }
+        let request = self.http.request(method, url);
+        let request = request.bearer_auth(self.key.text.expose());
+        Ok(match &self.project {
+            Some(project) => request.header(PROJECT_HEADER, project),
+            None => request,
+        })
+    }
+
+    async fn execute(&self, request: RequestBuilder) -> Result<Response, ClientError> {
         let request = request
             .build()
             .map_err(|_| ClientError::Header("key or the project"))?;

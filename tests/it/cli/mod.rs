@@ -3,6 +3,7 @@
 mod acting;
 mod explaining;
 mod listing;
+mod live;
 
 use std::process::{Child, Command, Stdio};
 
