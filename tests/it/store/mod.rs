@@ -6,6 +6,7 @@ mod claiming;
 mod counters;
 mod dead_letters;
 mod erasing;
+mod journal;
 mod listing;
 mod refusals;
 mod retention;
@@ -108,4 +109,9 @@ conformance! {
         types_are_counted_with_the_events_that_are_accepted,
         types_beyond_the_limit_are_counted_together,
         a_schema_makes_stale_what_was_planned_without_it;
+    journal:
+        the_journal_tells_each_state_that_deliveries_come_into,
+        a_stale_or_repeated_unit_is_not_told_of,
+        what_is_old_goes_from_the_journal_and_the_newest_stays,
+        a_bell_rings_for_its_project_alone;
 }
