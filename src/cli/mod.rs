@@ -2,6 +2,7 @@
 //! with an [`Exit`] or with an error that says what to do.
 
 mod advice;
+mod attempts;
 mod check;
 mod clauses;
 mod client;
@@ -75,6 +76,7 @@ enum Command {
     Trace(trace::TraceArgs),
     Events(events::EventsArgs),
     Deliveries(deliveries::DeliveriesArgs),
+    Attempts(attempts::AttemptsArgs),
     Refusals(refusals::RefusalsArgs),
     Endpoints(endpoints::EndpointsArgs),
     Listeners(listeners::ListenersArgs),
@@ -189,6 +191,7 @@ impl Command {
             Self::Trace(args) => args.run(out),
             Self::Events(args) => args.run(out),
             Self::Deliveries(args) => args.run(out),
+            Self::Attempts(args) => args.run(out),
             Self::Refusals(args) => args.run(out),
             Self::Endpoints(args) => args.run(out),
             Self::Listeners(args) => args.run(out),

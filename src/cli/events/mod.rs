@@ -2,7 +2,10 @@
 
 mod show;
 
-use std::io::Write;
+use std::{
+    fs,
+    io::{self, Write},
+};
 
 use clap::{Args, Subcommand};
 use serde::Deserialize;
@@ -26,6 +29,7 @@ const AFTER_HELP: &str = "\
 Examples:
   riposte events --type 'site.deploy.*' --since 1h
   riposte events --subject site/7 --oldest
+  riposte events --when '{\"data\": {\"environment\": [\"production\"]}}' --since 1d
   riposte events --id 7f2a            the events that their producer calls so
   riposte events --all --json > events.ndjson
   riposte events get evt_01h455vb4pex5vsknk084sn02q
@@ -71,6 +75,9 @@ struct Filter {
     /// Only events in this state: accepted, loop_suppressed or test
     #[arg(long)]
     state: Option<EventState>,
+    /// Only events that this event pattern matches, as a listener's `when` would: JSON, or @FILE
+    #[arg(long, value_name = "PATTERN", value_parser = given)]
+    when: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -171,6 +178,15 @@ impl Filter {
             .with("subject", self.subject.as_ref())
             .with("event_id", self.id.as_ref())
             .with("state", self.state.as_ref())
+            .with("when", self.when.as_ref())
             .with("correlation", self.correlation.as_ref())
+    }
+}
+
+/// The text itself, or what stands in the file that it names.
+fn given(text: &str) -> io::Result<String> {
+    match text.strip_prefix('@') {
+        Some(path) => fs::read_to_string(path),
+        None => Ok(text.to_owned()),
     }
 }

@@ -131,6 +131,42 @@ async fn deliveries_say_where_they_stand_and_what_to_do() {
 }
 
 #[tokio::test]
+async fn attempts_are_listed_with_what_came_of_each() {
+    let (gateway, receiver, hook) = a_webhook().await;
+    let (api, shell) = (gateway.api(), Shell::at(&gateway));
+    receiver.answers(503).then_answers(200);
+    let failed = api.delivery_of_new().await;
+    api.delivery_becomes(&failed, "dead").await;
+    let delivered = api.delivery_of_new().await;
+    api.delivery_becomes(&delivered, "delivered").await;
+    let listed = shell
+        .runs(&["attempts", "--oldest", "--endpoint", &hook.endpoint])
+        .await;
+    listed.shows(&[
+        "att_",
+        "✗ 503 status_5xx",
+        &format!("{failed} (1)"),
+        "✓ 200",
+        &delivered,
+    ]);
+    let failures = [
+        "attempts",
+        "--outcome",
+        "failed",
+        "--status",
+        "5xx",
+        "--json",
+    ];
+    let failures = shell.runs(&failures).await.lines();
+    assert_eq!(failures.len(), 1);
+    assert_eq!(failures[0]["delivery"], failed);
+    let none = shell
+        .runs(&["attempts", "--error", "connect_refused"])
+        .await;
+    none.refused(1, "no attempts");
+}
+
+#[tokio::test]
 async fn what_did_not_become_an_event_is_listed_and_told_of_beside_the_event_that_did() {
     let gateway = Gateway::start().await;
     let (api, shell) = (gateway.api(), Shell::at(&gateway));
