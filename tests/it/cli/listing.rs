@@ -55,6 +55,71 @@ async fn events_are_listed_filtered_and_shown_to_the_letter() {
 }
 
 #[tokio::test]
+async fn filters_narrow_lists_down_alone_and_together() {
+    let (gateway, receiver, hook) = a_webhook().await;
+    let (api, shell) = (gateway.api(), Shell::at(&gateway));
+    receiver.answers(503);
+    let wanted = json!({"type": "a.b", "subject": "site/7", "data": {"price": 1.5}});
+    let wanted = api.sends(wanted).await;
+    api.sends(json!({"type": "c.d", "data": {"price": 3}}))
+        .await;
+    api.drained().await;
+    let pattern = r#"{"data": {"price": [{"numeric": ["<", 2]}]}}"#;
+    for filter in [
+        &["--type", "a.*"][..],
+        &["--subject", "site/7"],
+        &["--oldest", "--limit", "1", "--since", "1h"],
+        &["--when", pattern],
+        &["--when", pattern, "--type", "a.b", "--state", "accepted"],
+    ] {
+        let found = shell.runs(&[&["events", "--json"], filter].concat()).await;
+        let ids: Vec<_> = found.lines().iter().map(id_of).collect();
+        assert_eq!(ids, [wanted.as_str()], "{filter:?}");
+    }
+    let (endpoint, listener) = (hook.endpoint.as_str(), hook.listener.as_str());
+    for (filter, found) in [
+        (&["events", "--until", "1h"][..], 1),
+        (&["events", "--source", "/nowhere"], 1),
+        (
+            &[
+                "deliveries",
+                "--error",
+                "status_5xx",
+                "--status",
+                "503",
+                "--type",
+                "a.b",
+            ],
+            0,
+        ),
+        (
+            &[
+                "deliveries",
+                "--reason",
+                "attempts_exhausted",
+                "--event",
+                &wanted,
+            ],
+            0,
+        ),
+        (&["deliveries", "--status", "4xx"], 1),
+        (&["endpoints", "--state", "enabled", "--to", "127.0.0.1"], 0),
+        (&["endpoints", "--state", "disabled"], 1),
+        (&["listeners", "--hears", "a.b", "--endpoint", endpoint], 0),
+        (&["listeners", "--hears", "c.d"], 1),
+        (&["attempts", "--outcome", "failed", "--status", "5xx"], 0),
+        (&["attempts", "--error", "connect_refused"], 1),
+    ] {
+        shell.runs(filter).await.ended(found);
+    }
+    shell.runs(&["listeners"]).await.shows(&[listener]);
+    let refused = shell.runs(&["events", "--when", r#"{"data": 1}"#]).await;
+    assert_eq!(refused.ended(2), "");
+    let refused = shell.runs(&["events", "--when", "@nowhere"]).await;
+    refused.refused(2, "invalid value '@nowhere' for '--when");
+}
+
+#[tokio::test]
 async fn a_list_goes_on_where_it_ended_and_all_of_it_is_asked_for_page_by_page() {
     let gateway = Gateway::start().await;
     let (api, shell) = (gateway.api(), Shell::at(&gateway));
