@@ -58,14 +58,6 @@ impl Caller {
             Self::Project { scopes, .. } => scopes,
         }
     }
-
-    /// Who asks, as it is written down: the name of a project's key, or `operator`.
-    pub fn signature(self) -> String {
-        match self {
-            Self::Operator => "operator".to_owned(),
-            Self::Project { key, .. } => key.to_string(),
-        }
-    }
 }
 
 impl FromRequestParts<ApiState> for Caller {

@@ -3,38 +3,31 @@
 //! What the engine reads of them stands in [`rules`](super::rules).
 
 mod list;
+mod reactions;
 
 use serde::Serialize;
 use sqlx::sqlite::SqliteRow;
 
-pub use self::list::ListenerFilter;
+use self::reactions::note_made;
+pub use self::{
+    list::ListenerFilter,
+    reactions::{ByUrl, WantedReaction},
+};
 use super::{
     Connection, Store, StoreError, StoreResult,
     audit::Entry,
-    change::{Change, Done, Writing},
+    change::{Change, Done},
     columns::{Columns as _, to_json},
     counters::{Counter, Deltas},
-    endpoints::{self, NewEndpoint},
     rules,
 };
 use crate::domain::{
     audit::Action,
-    endpoint::Endpoint,
-    ids::{EndpointId, ListenerId, ProjectId},
-    listener::{Listener, ListenerConfig, Reaction},
+    ids::{ListenerId, ProjectId},
+    listener::{Listener, ListenerConfig},
     quota::Quota,
-    signature::Secret,
     time::Timestamp,
 };
-
-/// A reaction as it is asked for.
-#[derive(Debug)]
-pub enum WantedReaction {
-    /// It says all.
-    Ready(Reaction),
-    /// A webhook to the endpoint of the project that has this URL; it is made if there is none.
-    ByUrl(Box<NewEndpoint>),
-}
 
 /// A listener that is to be made.
 #[derive(Debug)]
@@ -54,17 +47,6 @@ pub struct Placed {
     pub listener: Listener,
     /// The endpoints, in the order of the reactions.
     pub by_url: Vec<ByUrl>,
-}
-
-/// An endpoint that a reaction asked for by its URL.
-#[derive(Debug)]
-pub struct ByUrl {
-    /// Which of the reactions asked.
-    pub reaction: usize,
-    /// The endpoint as it is now.
-    pub endpoint: Endpoint,
-    /// The secret of an endpoint that was made for this reaction; none if it was there before.
-    pub secret: Option<Secret>,
 }
 
 /// The state of the revision that ends a listener.
@@ -186,41 +168,6 @@ impl Store {
         let mut connection = self.read().await?;
         current(&mut connection, project, id).await
     }
-
-    async fn resolve(
-        &self,
-        connection: &mut Connection,
-        project: ProjectId,
-        wanted: Vec<WantedReaction>,
-        now: Timestamp,
-    ) -> StoreResult<(Vec<Reaction>, Vec<ByUrl>)> {
-        let mut reactions = Vec::with_capacity(wanted.len());
-        let mut by_url = Vec::new();
-        for (index, reaction) in wanted.into_iter().enumerate() {
-            reactions.push(match reaction {
-                WantedReaction::Ready(Reaction::Webhook { endpoint }) => {
-                    check_endpoint(connection, project, endpoint, index).await?;
-                    Reaction::Webhook { endpoint }
-                }
-                WantedReaction::Ready(reaction) => reaction,
-                WantedReaction::ByUrl(new) => {
-                    let (endpoint, made) = self
-                        .find_or_insert_endpoint(connection, project, &new, now)
-                        .await?;
-                    let reaction = Reaction::Webhook {
-                        endpoint: endpoint.id,
-                    };
-                    by_url.push(ByUrl {
-                        reaction: index,
-                        endpoint,
-                        secret: made.then_some(new.secret),
-                    });
-                    reaction
-                }
-            });
-        }
-        Ok((reactions, by_url))
-    }
 }
 
 /// Counts that `project` has `number` more listeners.
@@ -228,27 +175,6 @@ async fn count(connection: &mut Connection, project: ProjectId, number: i64) -> 
     let mut deltas = Deltas::default();
     deltas.add(project, Counter::Listeners, number);
     deltas.write(connection).await
-}
-
-/// Writes down which endpoints were made for reactions.
-async fn note_made(writing: &mut Writing<'_>, by_url: &[ByUrl]) -> StoreResult<()> {
-    for made in by_url.iter().filter(|found| found.secret.is_some()) {
-        let entry = Entry::made(Action::EndpointCreated, &made.endpoint)?;
-        writing.note(entry).await?;
-    }
-    Ok(())
-}
-
-async fn check_endpoint(
-    connection: &mut Connection,
-    project: ProjectId,
-    endpoint: EndpointId,
-    index: usize,
-) -> StoreResult<()> {
-    match endpoints::exists(connection, project, endpoint).await? {
-        true => Ok(()),
-        false => Err(StoreError::UnknownEndpoint(index)),
-    }
 }
 
 async fn current(
