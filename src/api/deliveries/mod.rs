@@ -15,7 +15,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 pub use self::{
     attempt::{AttemptView, ErrorView, view as attempt_view},
     circumstances::Circumstances,
-    summary::{skip_reason, summary},
+    summary::{in_passing, skip_reason, summary},
     view::{DeliverySummary, DeliveryView},
 };
 use super::{

@@ -184,7 +184,7 @@ fn last_error(delivery: &Delivery) -> Option<String> {
 }
 
 /// A sentence as a part of another.
-fn in_passing(sentence: &str) -> String {
+pub fn in_passing(sentence: &str) -> String {
     let mut rest = sentence.trim_end_matches('.').chars();
     let first = rest.next().map(|first| first.to_ascii_lowercase());
     first.into_iter().chain(rest).collect()

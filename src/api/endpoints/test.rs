@@ -16,7 +16,7 @@ use crate::{
     api::{
         answer::Answer,
         auth::InProject,
-        deliveries::{self, AttemptView, DeliveryView, attempt_view},
+        deliveries::{self, AttemptView, DeliveryView, attempt_view, in_passing},
         events::given::Given,
         extract::{Id, Parameters, RawBody, read},
         page::parameter,
@@ -287,9 +287,9 @@ fn sentence(attempt: &AttemptView) -> String {
     let after = attempt.duration_ms;
     match (&attempt.error, &attempt.response) {
         (Some(error), _) => {
-            let meaning = ErrorKind::explanation(error.kind);
+            let meaning = in_passing(ErrorKind::explanation(error.kind));
             format!(
-                "failed after {after} ms: {}: {} {meaning}",
+                "failed after {after} ms: {}: {} – {meaning}",
                 error.kind, error.message
             )
         }
