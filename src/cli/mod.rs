@@ -49,6 +49,7 @@ First steps:
   riposte serve --dev              start a gateway on this machine; it shows what to try first
   riposte send site.deployed --data '{\"site\": 7}'
   riposte why ID                   why did my webhook not arrive?
+  riposte tail                     watch what happens, as it happens
   riposte check                    show the configuration and where each value comes from
 
 Exit codes:
