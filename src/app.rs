@@ -282,6 +282,7 @@ fn api_settings(config: &Config, operator_key: ApiKey) -> ApiSettings {
             depth: json::MAX_DEPTH,
         },
         rotation_grace: config.secrets.rotation_grace,
+        secrets_key_file: (config.secrets_key.is_none()).then(|| config.secrets_key_file()),
         idempotency_window: config.idempotency.window,
     }
 }

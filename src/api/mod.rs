@@ -8,6 +8,7 @@ pub mod answer;
 pub mod attempts;
 pub mod audit;
 pub mod auth;
+pub mod backup;
 pub mod dead_letters;
 pub mod deliveries;
 pub mod endpoints;
@@ -94,6 +95,7 @@ fn of_the_gateway() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
         .merge(health::routes())
         .merge(projects::routes())
+        .merge(backup::routes())
         .merge(retention::routes())
 }
 

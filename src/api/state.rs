@@ -1,6 +1,6 @@
 //! What every handler has at hand.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use tokio_util::sync::CancellationToken;
 
@@ -24,6 +24,8 @@ pub struct ApiSettings {
     pub events: cloudevents::Limits,
     /// How long an old secret signs beside its successor.
     pub rotation_grace: Duration,
+    /// The file that keeps the key of the secrets; none if it comes from the configuration.
+    pub secrets_key_file: Option<PathBuf>,
     /// For how long a request is recognised by its idempotency key.
     pub idempotency_window: Duration,
 }

@@ -3,6 +3,7 @@
 
 mod advice;
 mod attempts;
+mod backup;
 mod check;
 mod clauses;
 mod client;
@@ -87,6 +88,7 @@ enum Command {
     Keys(keys::KeysArgs),
     Tail(tail::TailArgs),
     Listen(listen::ListenArgs),
+    Backup(backup::BackupArgs),
     Match(match_::MatchArgs),
     Verify(verify::VerifyArgs),
     Check(check::CheckArgs),
@@ -144,6 +146,9 @@ pub enum CliError {
     /// See [`confirm::ConfirmError`].
     #[error(transparent)]
     Confirm(#[from] confirm::ConfirmError),
+    /// See [`backup::BackupError`].
+    #[error(transparent)]
+    Backup(#[from] backup::BackupError),
     /// What was to be shown could not be written.
     #[error("the output cannot be written: {0}")]
     Output(#[from] io::Error),
@@ -202,6 +207,7 @@ impl Command {
             Self::Keys(args) => args.run(out),
             Self::Tail(args) => args.run(out),
             Self::Listen(args) => args.run(out),
+            Self::Backup(args) => args.run(out),
             Self::Match(args) => args.run(out),
             Self::Verify(args) => args.run(out),
             Self::Check(args) => args.run(out),

@@ -10,6 +10,7 @@ pub mod api_keys;
 pub mod attempts;
 pub mod audit;
 pub mod backlog;
+pub mod backup;
 pub mod change;
 pub mod circumstances;
 mod columns;

@@ -17,7 +17,9 @@ use sqlx::{
     },
 };
 
-use super::{StoreError, StoreResult};
+use tokio::sync::Semaphore;
+
+use super::{StoreError, StoreResult, backup::place_of};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 
@@ -47,6 +49,9 @@ const WHERE_FREE: &str = "FAST";
 pub(super) struct Database {
     writer: SqlitePool,
     readers: SqlitePool,
+    pub(super) path: PathBuf,
+    /// One copy is made at a time.
+    pub(super) copying: Arc<Semaphore>,
     /// Held as long as the database is open: one process per file.
     _lock: Arc<File>,
 }
@@ -55,6 +60,7 @@ impl Database {
     pub(super) async fn open(url: &str, readers: u32) -> StoreResult<Self> {
         let path = path_of(url)?;
         let lock = lock(&path)?;
+        remove_leftover(&place_of(&path));
         let options = SqliteConnectOptions::new()
             .filename(&path)
             .busy_timeout(BUSY);
@@ -82,6 +88,8 @@ impl Database {
         Ok(Self {
             writer,
             readers,
+            path,
+            copying: Arc::new(Semaphore::new(1)),
             _lock: Arc::new(lock),
         })
     }
@@ -132,6 +140,22 @@ impl Database {
         self.readers.close().await;
         self.writer.close().await;
     }
+}
+
+/// Removes a copy that a process which ended left behind.
+fn remove_leftover(copy: &Path) {
+    for file in [copy.to_owned(), journal_of(copy)] {
+        if fs::remove_file(&file).is_ok() {
+            tracing::info!(file = %file.display(), "a copy that was left behind is removed");
+        }
+    }
+}
+
+/// The journal that SQLite keeps beside a database that it makes.
+fn journal_of(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push("-journal");
+    name.into()
 }
 
 async fn overwrite(

@@ -58,7 +58,9 @@ impl Operation {
     /// Whether its answer has no end.
     fn streams(&self) -> bool {
         let contents = &self.details["responses"]["200"]["content"];
-        contents.get("text/event-stream").is_some()
+        ["text/event-stream", "application/vnd.sqlite3"]
+            .iter()
+            .any(|kind| contents.get(kind).is_some())
     }
 
     /// Whether an operator can say which project is meant.

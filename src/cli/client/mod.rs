@@ -108,6 +108,19 @@ impl Gateway {
         self.ask(&Method::GET, path, None).await
     }
 
+    /// What stands at `path`, to be read as it comes.
+    ///
+    /// # Errors
+    /// If no gateway answers, or it refuses.
+    pub async fn download(&self, path: &str) -> Result<Response, ClientError> {
+        let response = self.send(Method::GET, path, None).await?;
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        let refused = self.read(response).await?.granted();
+        Err(refused.map_or_else(|error| error, |_| self.foreign("no copy came".to_owned())))
+    }
+
     /// Posts `body` to `path`. If the gateway asks to come back later (429 or 503), it is asked
     /// again after the time that it names, a few times: what is sent must bear to be sent twice.
     ///

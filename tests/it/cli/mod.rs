@@ -1,6 +1,7 @@
 //! The commands that ask a gateway, as processes: what users type, what they read, and how it ends.
 
 mod acting;
+mod backing_up;
 mod explaining;
 mod listing;
 mod live;

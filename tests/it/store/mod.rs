@@ -96,7 +96,8 @@ conformance! {
         a_revision_goes_with_the_last_event_that_may_have_met_it,
         what_says_that_a_listener_is_deleted_stays,
         a_deleted_endpoint_goes_when_nobody_names_it,
-        free_space_is_given_back_beyond_a_reserve;
+        free_space_is_given_back_beyond_a_reserve,
+        one_copy_is_made_at_a_time;
     listing:
         deliveries_are_listed_by_what_they_have_in_common,
         what_lists_are_filtered_by_follows_what_happens,

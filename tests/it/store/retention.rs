@@ -562,3 +562,16 @@ pub async fn free_space_is_given_back_beyond_a_reserve(world: World) {
     );
     assert!(left.free_bytes > 0, "{left:?}");
 }
+
+pub async fn one_copy_is_made_at_a_time(world: World) {
+    let (event, _) = pending(&world).await;
+    let copy = world.store.copy().await.expect("made");
+    let copy = copy.expect("there is no other");
+    assert_eq!(copy.file.metadata().expect("a file").len(), copy.bytes);
+    assert!(world.store.copy().await.expect("asked").is_none());
+    // Who writes does not wait for who reads the copy.
+    let (other, _) = pending(&world).await;
+    assert!(other > event);
+    drop(copy);
+    assert!(world.store.copy().await.expect("made").is_some());
+}
