@@ -74,3 +74,7 @@ CREATE TABLE refusal_totals (
     last_at    INTEGER NOT NULL,
     PRIMARY KEY (project_id, outcome, code)
 ) STRICT, WITHOUT ROWID;
+
+-- Dead letters by their causes, which a read hops over.
+CREATE INDEX dead_letters_by_cause ON deliveries (project_id, endpoint_id, reason, error_kind, id, state)
+    WHERE state = 'dead';

@@ -2,6 +2,7 @@
 //!
 //! Pure: nothing here waits, stores, sends, reads a clock or draws a random number of its own.
 
+pub mod advice;
 pub mod any_id;
 pub mod api_key;
 pub mod attempt;

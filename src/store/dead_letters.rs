@@ -4,10 +4,14 @@
 //! A step takes a page of them, so that no transaction is long; whoever has more comes again.
 
 mod find;
+mod groups;
 
 use sqlx::sqlite::SqliteRow;
 
-pub use self::find::{Counted, Found, From};
+pub use self::{
+    find::{Counted, Found, From},
+    groups::{COUNT_BUDGET, DeadGroup, DeadGroups, MAX_CAUSES},
+};
 use super::{
     Connection, Store, StoreResult, act, columns::Columns as _, counters::Deltas, deliveries,
     deliveries::Closing, jobs::Step, journal::Journal, rows::list,

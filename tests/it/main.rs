@@ -13,6 +13,7 @@ mod erasure;
 mod event_types;
 mod fan_out;
 mod find;
+mod groups;
 mod guard;
 mod health;
 mod jobs;

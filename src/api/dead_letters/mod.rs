@@ -1,6 +1,7 @@
 //! `/v1/dead-letters`: what was given up, and what is done about it.
 
 mod dry_run;
+mod groups;
 mod selection;
 
 use axum::{
@@ -14,6 +15,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use self::selection::Asked;
 pub use self::{
     dry_run::{DryRun, SampleView},
+    groups::{DeadLetterGroup, DeadLetterGroups, GroupBy},
     selection::SelectionBody,
 };
 use super::{
@@ -43,6 +45,7 @@ use crate::{
 pub fn routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
         .routes(needs([Scope::EventsRead], routes!(list)))
+        .routes(needs([Scope::EventsRead], routes!(groups::groups)))
         .routes(needs([Scope::DeliveriesAct], routes!(redrive)))
         .routes(needs([Scope::DeliveriesAct], routes!(discard)))
 }

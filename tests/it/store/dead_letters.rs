@@ -380,3 +380,70 @@ pub async fn dead_letters_of_another_project_are_not_there(world: World) {
     assert_eq!(named.expect("answered"), []);
     assert_eq!(state(&world, ids[0]).await.0, DeliveryState::Dead);
 }
+
+pub async fn dead_letters_are_grouped_by_their_causes(world: World) {
+    let (one, other) = (world.endpoint().await, world.endpoint().await);
+    let first = dead(&world, one).await;
+    let second = dead(&world, one).await;
+    let elsewhere = dead(&world, other).await;
+    let gone = world.pending(one, true, NOW).await;
+    let verdict = Verdict::Dead(DeadReason::Gone);
+    world.attempted(gone, one, 1, 410, verdict).await;
+    let emission = dead_emission(&world).await;
+
+    let groups = world.store.dead_letter_groups(default_project(), None);
+    let groups = groups.await.expect("groups");
+    assert!(groups.is_complete);
+    let shown: Vec<_> = groups
+        .groups
+        .iter()
+        .map(|it| {
+            (
+                it.endpoint,
+                it.reason,
+                it.error_kind,
+                it.count,
+                it.first,
+                it.last.clone(),
+            )
+        })
+        .collect();
+    let failed = Some(ErrorKind::Status5xx);
+    let exhausted = DeadReason::AttemptsExhausted;
+    let expected = [
+        (
+            None,
+            DeadReason::EmitFailed,
+            None,
+            1,
+            emission,
+            vec![emission],
+        ),
+        (Some(one), exhausted, failed, 2, first, vec![second, first]),
+        (
+            Some(one),
+            DeadReason::Gone,
+            Some(ErrorKind::Status4xx),
+            1,
+            gone,
+            vec![gone],
+        ),
+        (
+            Some(other),
+            exhausted,
+            failed,
+            1,
+            elsewhere,
+            vec![elsewhere],
+        ),
+    ];
+    assert_eq!(shown, expected);
+    assert!(groups.groups.iter().all(|group| group.is_exact));
+
+    let narrowed = world
+        .store
+        .dead_letter_groups(default_project(), Some(other));
+    assert_eq!(narrowed.await.expect("groups").groups.len(), 1);
+    let foreign = world.store.dead_letter_groups(platform_project(), None);
+    assert_eq!(foreign.await.expect("groups").groups.len(), 0);
+}

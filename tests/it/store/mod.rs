@@ -74,7 +74,8 @@ conformance! {
         what_dies_after_a_job_was_made_is_not_meant_by_it,
         a_step_of_a_job_is_done_once_and_only_where_the_job_stands,
         a_job_that_is_called_off_takes_no_further_step,
-        dead_letters_of_another_project_are_not_there;
+        dead_letters_of_another_project_are_not_there,
+        dead_letters_are_grouped_by_their_causes;
     erasing:
         an_erased_event_keeps_that_it_happened_and_nothing_of_what_it_carried,
         an_erasure_waits_for_what_is_pending_or_calls_it_off,

@@ -1,0 +1,229 @@
+//! Dead letters by their causes: how many there are of each, without a look at every row. An index
+//! holds the causes in their order: a read hops from one to the next, and counts entries.
+
+use sqlx::{QueryBuilder, Sqlite, sqlite::SqliteRow};
+
+use crate::{
+    domain::{
+        attempt::ErrorKind,
+        delivery::DeadReason,
+        ids::{DeliveryId, EndpointId, ProjectId},
+    },
+    store::{Connection, Store, StoreResult, columns::Columns as _},
+};
+
+/// The most causes that are told apart.
+pub const MAX_CAUSES: usize = 1_000;
+
+/// The most dead letters that are counted for one answer: some 200 ms.
+pub const COUNT_BUDGET: u32 = 2_000_000;
+
+/// How many of each are named.
+const SAMPLES: u32 = 5;
+
+/// Dead letters that go to one endpoint, and were given up for one reason after one kind of error.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeadGroup {
+    /// Where they go; none for events that could not be emitted.
+    pub endpoint: Option<EndpointId>,
+    /// Why they were given up.
+    pub reason: DeadReason,
+    /// How their last attempt failed, if one did.
+    pub error_kind: Option<ErrorKind>,
+    /// How many there are.
+    pub count: u64,
+    /// Whether all of them are counted.
+    pub is_exact: bool,
+    /// The first that was made.
+    pub first: DeliveryId,
+    /// The last that were made, the newest first.
+    pub last: Vec<DeliveryId>,
+}
+
+/// The dead letters of a project by their causes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeadGroups {
+    /// The groups, in the order of their endpoints.
+    pub groups: Vec<DeadGroup>,
+    /// Whether these are all.
+    pub is_complete: bool,
+}
+
+impl Store {
+    /// The dead letters of `project` by their causes; only those to `endpoint`, if one is given.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn dead_letter_groups(
+        &self,
+        project: ProjectId,
+        endpoint: Option<EndpointId>,
+    ) -> StoreResult<DeadGroups> {
+        let mut snapshot = self.snapshot().await?;
+        let mut last = None;
+        let mut groups = Vec::new();
+        let mut budget = COUNT_BUDGET;
+        while let Some(cause) = after(&mut snapshot, project, last.as_ref(), endpoint).await? {
+            if groups.len() == MAX_CAUSES {
+                return Ok(DeadGroups {
+                    groups,
+                    is_complete: false,
+                });
+            }
+            let group = group(&mut snapshot, project, cause, budget).await?;
+            budget = budget.saturating_sub(u32::try_from(group.count).unwrap_or(u32::MAX));
+            groups.push(group);
+            last = Some(cause);
+        }
+        Ok(DeadGroups {
+            groups,
+            is_complete: true,
+        })
+    }
+}
+
+/// What dead letters of a group have in common.
+#[derive(Debug, Clone, Copy)]
+struct Cause {
+    endpoint: Option<EndpointId>,
+    reason: DeadReason,
+    error_kind: Option<ErrorKind>,
+}
+
+/// Begins every query for dead letters along the index of their causes; the project's id follows.
+const ALONG: &str = " FROM deliveries INDEXED BY dead_letters_by_cause
+                      WHERE state = 'dead' AND project_id = ";
+
+/// The cause that comes after `last`, or the first one; with `only`, of this endpoint's alone.
+async fn after(
+    connection: &mut Connection,
+    project: ProjectId,
+    last: Option<&Cause>,
+    only: Option<EndpointId>,
+) -> StoreResult<Option<Cause>> {
+    let Some(last) = last else {
+        return hop(connection, project, |query| {
+            if let Some(only) = only {
+                query
+                    .push(" AND endpoint_id = ")
+                    .push_bind(only.to_string());
+            }
+        })
+        .await;
+    };
+    // Another kind of error, else another reason, else another endpoint: each is one step in the
+    // index, where what is missing comes first.
+    let kind = last.error_kind.map_or("", ErrorKind::as_str);
+    let next = hop(connection, project, |query| {
+        last.at_endpoint(query);
+        query
+            .push(" AND reason = ")
+            .push_bind(last.reason.as_str())
+            .push(" AND error_kind > ")
+            .push_bind(kind);
+    });
+    if let Some(next) = next.await? {
+        return Ok(Some(next));
+    }
+    let next = hop(connection, project, |query| {
+        last.at_endpoint(query);
+        query.push(" AND reason > ").push_bind(last.reason.as_str());
+    });
+    match next.await? {
+        None if only.is_none() => {
+            hop(connection, project, |query| {
+                let endpoint = last.endpoint.map(|endpoint| endpoint.to_string());
+                query
+                    .push(" AND endpoint_id > ")
+                    .push_bind(endpoint.unwrap_or_default());
+            })
+            .await
+        }
+        next => Ok(next),
+    }
+}
+
+/// The first cause that `narrow` lets through.
+async fn hop(
+    connection: &mut Connection,
+    project: ProjectId,
+    narrow: impl FnOnce(&mut QueryBuilder<Sqlite>),
+) -> StoreResult<Option<Cause>> {
+    let mut query = QueryBuilder::new("SELECT endpoint_id, reason, error_kind");
+    query.push(ALONG).push_bind(project.to_string());
+    narrow(&mut query);
+    query.push(" ORDER BY endpoint_id, reason, error_kind, id LIMIT 1");
+    let row = query.build().fetch_optional(connection).await?;
+    let cause = |row: SqliteRow| {
+        Ok(Cause {
+            endpoint: row.parsed_opt("endpoint_id")?,
+            reason: row.parsed("reason")?,
+            error_kind: row.parsed_opt("error_kind")?,
+        })
+    };
+    row.map(cause).transpose()
+}
+
+impl Cause {
+    fn at_endpoint(&self, query: &mut QueryBuilder<Sqlite>) {
+        query
+            .push(" AND endpoint_id IS ")
+            .push_bind(self.endpoint.map(|endpoint| endpoint.to_string()));
+    }
+
+    /// Narrows a query down to the dead letters of this cause.
+    fn narrow(&self, query: &mut QueryBuilder<Sqlite>) {
+        self.at_endpoint(query);
+        query
+            .push(" AND reason = ")
+            .push_bind(self.reason.as_str())
+            .push(" AND error_kind IS ")
+            .push_bind(self.error_kind.map(ErrorKind::as_str));
+    }
+}
+
+/// The dead letters of `cause`, of which up to `budget` are counted.
+async fn group(
+    connection: &mut Connection,
+    project: ProjectId,
+    cause: Cause,
+    budget: u32,
+) -> StoreResult<DeadGroup> {
+    let mut query = QueryBuilder::new("SELECT count(*) AS count FROM (SELECT 1");
+    query.push(ALONG).push_bind(project.to_string());
+    cause.narrow(&mut query);
+    query.push(" LIMIT ").push_bind(budget).push(")");
+    let row = query.build().fetch_one(&mut *connection).await?;
+    let count: u64 = row.number("count")?;
+    let first = ids(connection, project, cause, "", 1).await?;
+    Ok(DeadGroup {
+        endpoint: cause.endpoint,
+        reason: cause.reason,
+        error_kind: cause.error_kind,
+        count,
+        is_exact: count < u64::from(budget),
+        // What a cause was found of is there.
+        first: *first.first().ok_or(sqlx::Error::RowNotFound)?,
+        last: ids(connection, project, cause, " DESC", SAMPLES).await?,
+    })
+}
+
+/// The first `limit` dead letters of `cause`, in this direction.
+async fn ids(
+    connection: &mut Connection,
+    project: ProjectId,
+    cause: Cause,
+    direction: &'static str,
+    limit: u32,
+) -> StoreResult<Vec<DeliveryId>> {
+    let mut query = QueryBuilder::new("SELECT id");
+    query.push(ALONG).push_bind(project.to_string());
+    cause.narrow(&mut query);
+    query
+        .push(" ORDER BY id")
+        .push(direction)
+        .push(" LIMIT ")
+        .push_bind(limit);
+    let rows = query.build().fetch_all(connection).await?;
+    rows.iter().map(|row| row.parsed("id")).collect()
+}
