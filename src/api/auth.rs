@@ -150,6 +150,8 @@ impl FromRequestParts<ApiState> for InProject {
         })?;
         match caller {
             Caller::Project { id, .. } if id != project.id => Err(Problem::not_found("project")),
+            // Of one that is being removed nothing is seen or changed any more.
+            _ if project.removal.is_some() => Err(Problem::not_found("project")),
             _ => Ok(Self { project, caller }),
         }
     }

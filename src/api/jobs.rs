@@ -25,7 +25,7 @@ use crate::{
         audit::Realm,
         dead_letter::{Filter, Selection},
         delivery::DeadReason,
-        ids::{EndpointId, JobId, ListenerId},
+        ids::{EndpointId, JobId, ListenerId, ProjectId},
         job::{Job, JobFailure, JobKind, JobState, Outcome, Task},
         time::Timestamp,
     },
@@ -110,6 +110,10 @@ pub struct SelectionView {
     /// How many were named, if they were.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ids: Option<usize>,
+    /// Which project is removed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub project: Option<ProjectId>,
     /// Whether all were meant.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub all: Option<bool>,
@@ -222,14 +226,11 @@ impl Audited for Job {
 impl JobView {
     /// All of `job`.
     pub fn of(job: Job) -> Self {
-        let selection = match &job.task {
-            Task::Redrive { selection, .. } | Task::Discard { selection } => selection,
-        };
         Self {
             id: job.id,
             kind: job.task.kind(),
             state: job.state,
-            selection: SelectionView::of(selection),
+            selection: SelectionView::of_task(&job.task),
             rate: job.task.rate().map(Into::into),
             done: job.tally.done(),
             total: job.total,
@@ -252,6 +253,16 @@ impl From<JobFailure> for FailureView {
 }
 
 impl SelectionView {
+    fn of_task(task: &Task) -> Self {
+        match task {
+            Task::Redrive { selection, .. } | Task::Discard { selection } => Self::of(selection),
+            Task::RemoveProject { project } => Self {
+                project: Some(*project),
+                ..Self::default()
+            },
+        }
+    }
+
     fn of(selection: &Selection) -> Self {
         let filter = match selection {
             Selection::Ids(ids) => {
@@ -265,6 +276,7 @@ impl SelectionView {
         Self {
             all: (filter == Filter::default()).then_some(true),
             ids: None,
+            project: None,
             endpoint: filter.endpoint,
             listener: filter.listener,
             reason: filter.reason,

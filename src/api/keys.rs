@@ -1,6 +1,8 @@
 //! `/v1/keys`: the API keys of a project. Keys of operators are not made here: the gateway's own is
 //! configured, or kept in a file.
 
+use std::time::Duration;
+
 use axum::{Json, extract::State, http::StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
@@ -11,10 +13,11 @@ use super::{
     access::{Scope, needs},
     answer::Answer,
     auth::InProject,
-    extract::{Body, Id, Parameters},
+    endpoints::secret::MAX_GRACE,
+    extract::{Body, Id, Parameters, RawBody, read},
     page::{ListParameters, Page},
     problem::{ApiResult, Problem},
-    refusals::{BadParameter, Invalid, NotFound},
+    refusals::{BadParameter, Invalid, NotFound, WrongState},
     state::ApiState,
     write::{Write, WriteResult},
 };
@@ -22,11 +25,15 @@ use crate::{
     domain::{
         api_key::ApiKey,
         audit::Realm,
+        duration::HumanDuration,
         ids::{KeyId, ProjectId},
         scope::Scopes,
         time::Timestamp,
     },
-    store::{api_keys::KeyRecord, audit::Audited},
+    store::{
+        api_keys::{KeyRecord, Rotation},
+        audit::Audited,
+    },
 };
 
 /// The most characters that the name of a key may have.
@@ -37,6 +44,7 @@ pub fn routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
         .routes(needs([Scope::Admin], routes!(create, list)))
         .routes(needs([Scope::Admin], routes!(revoke)))
+        .routes(needs([Scope::Admin], routes!(rotate)))
 }
 
 /// A key to make.
@@ -84,6 +92,9 @@ pub struct KeyView {
     /// When it was last used, right to a minute; null if it never was.
     #[schema(value_type = Option<String>, format = DateTime)]
     last_used_at: Option<Timestamp>,
+    /// The key that it was rotated to; null if it was not.
+    #[schema(value_type = Option<String>, example = "key_01h455vb4pex5vsknk084sn02q")]
+    successor: Option<KeyId>,
 }
 
 /// A key that was just made.
@@ -129,16 +140,11 @@ async fn create(
         expires_at,
         revoked_at: None,
         last_used_at: None,
+        successor: None,
     };
-    let answer = |record: &KeyRecord| {
-        let made = MadeKey {
-            view: KeyView::of(record.clone()),
-            key: key.expose().to_string(),
-        };
-        let answer = Answer::new(StatusCode::CREATED, &made);
-        answer.map(|answer| answer.of_version(record.version).with_secrets())
-    };
-    let made = state.store.insert_key(record, &change, answer);
+    let made = state
+        .store
+        .insert_key(record, &change, |record| shown(record, &key));
     Ok(made.await?.answer)
 }
 
@@ -155,6 +161,86 @@ async fn list(
     let window = asked.window()?;
     let keys = state.store.keys(project.id, &window).await?;
     Ok(Json(Page::of(&window, keys, KeyView::of)))
+}
+
+/// How a key is rotated.
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct KeyRotation {
+    /// How long the old key goes on beside the new one, at most 30d: by default as
+    /// `secrets.rotation_grace` is configured. `0s` ends it at once.
+    #[schema(value_type = Option<String>, example = "24h")]
+    grace: Option<HumanDuration>,
+}
+
+/// Give an API key a successor.
+///
+/// The successor has the same name, scopes and end; it ends no later than the key that asks. The old
+/// one goes on for a while, so that whoever has it can change over. At most two live at a time.
+#[utoipa::path(post, path = "/v1/keys/{id}/rotate", tag = "administration",
+    params(("id" = String, Path, description = "The key: `key_…`",
+            example = "key_01h455vb4pex5vsknk084sn02q")),
+    request_body(content = KeyRotation, example = json!({"grace": "1h"})),
+    responses(
+        (status = 201, description = "The successor.", body = MadeKey),
+        NotFound, WrongState, Invalid))]
+async fn rotate(
+    State(state): State<ApiState>,
+    Id(id): Id<KeyId>,
+    Write {
+        by: InProject { project, caller },
+        change,
+        body: RawBody(body),
+    }: Write<RawBody>,
+) -> WriteResult<Answer> {
+    let wanted = KeyRotation::parse(&body)?;
+    let grace = wanted.grace(state.settings.rotation_grace)?;
+    let key = ApiKey::generate(state.ids.next(change.now), &state.chance);
+    let rotation = Rotation {
+        successor: key.id(),
+        hash: key.hash(),
+        old_end_at: change.now.plus(grace),
+        until: caller.until(),
+        scopes: caller.scopes(),
+    };
+    let rotated = state
+        .store
+        .rotate_key(project.id, id, rotation, &change, |record| {
+            shown(record, &key)
+        });
+    Ok(rotated.await?.answer)
+}
+
+impl KeyRotation {
+    /// Reads a body, which may be empty.
+    fn parse(body: &[u8]) -> ApiResult<Self> {
+        match body.trim_ascii() {
+            [] => Ok(Self::default()),
+            body => read(body),
+        }
+    }
+
+    fn grace(&self, default: Duration) -> ApiResult<Duration> {
+        match self.grace {
+            None => Ok(default),
+            Some(HumanDuration(grace)) if grace <= MAX_GRACE => Ok(grace),
+            Some(_) => {
+                let most = HumanDuration(MAX_GRACE);
+                let detail = format!("an old key goes on for at most {most}");
+                Err(Problem::invalid("/grace", detail))
+            }
+        }
+    }
+}
+
+/// The answer that shows a key this once.
+fn shown(record: &KeyRecord, key: &ApiKey) -> WriteResult<Answer> {
+    let made = MadeKey {
+        view: KeyView::of(record.clone()),
+        key: key.expose().to_string(),
+    };
+    let answer = Answer::new(StatusCode::CREATED, &made)?;
+    Ok(answer.of_version(record.version).with_secrets())
 }
 
 /// Revoke an API key of the project: it opens nothing from now on.
@@ -253,6 +339,7 @@ impl KeyView {
             expires_at: record.expires_at,
             revoked_at: record.revoked_at,
             last_used_at: record.last_used_at,
+            successor: record.successor,
         }
     }
 }

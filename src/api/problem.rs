@@ -13,6 +13,7 @@ use axum::{
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::access::lacks;
 use crate::{
     domain::{
         cloudevents::{DecodeClass, DecodeError},
@@ -257,6 +258,8 @@ impl From<StoreError> for Problem {
                 "another request was carried out under this key; give each request a key of its own",
             ),
             StoreError::OverQuota(exceeded) => (*exceeded).into(),
+            StoreError::BeyondScopes(scope) => lacks(*scope),
+            StoreError::Unrotatable(_) => Self::new(Code::WrongState, error.to_string()),
             error if error.is_transient() => {
                 tracing::error!(%error, "the store is unavailable");
                 Self::new(
@@ -284,6 +287,7 @@ impl From<AcceptError> for Problem {
                 "there are as many events waiting to be written as there can be; come back later",
             ),
             AcceptError::OverQuota(exceeded) => exceeded.into(),
+            AcceptError::NoProject => Self::not_found("project"),
             AcceptError::Unavailable => Self::new(
                 Code::Unavailable,
                 "the events may not have been stored; send them again, with the same ids",

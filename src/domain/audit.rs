@@ -56,8 +56,12 @@ named! {
         ProjectCreated = "project.created",
         /// What is opened for a project was changed.
         ProjectChanged = "project.changed",
+        /// The removal of a project began.
+        ProjectRemoved = "project.removed",
         /// An API key was made.
         KeyCreated = "key.created",
+        /// An API key got a successor.
+        KeyRotated = "key.rotated",
         /// An API key was revoked.
         KeyRevoked = "key.revoked",
         /// A job was started.
@@ -87,8 +91,10 @@ impl Action {
             Self::EventTypeDescribed | Self::EventTypeChanged | Self::EventTypeForgotten => {
                 ObjectKind::EventType
             }
-            Self::ProjectCreated | Self::ProjectChanged => ObjectKind::Project,
-            Self::KeyCreated | Self::KeyRevoked => ObjectKind::Key,
+            Self::ProjectCreated | Self::ProjectChanged | Self::ProjectRemoved => {
+                ObjectKind::Project
+            }
+            Self::KeyCreated | Self::KeyRotated | Self::KeyRevoked => ObjectKind::Key,
             Self::JobStarted | Self::JobCancelled => ObjectKind::Job,
             Self::DeliveryRetried | Self::DeliveryCancelled => ObjectKind::Delivery,
             Self::EventErased => ObjectKind::Event,

@@ -25,6 +25,8 @@ named! {
         Redrive = "redrive",
         /// It discards dead letters.
         Discard = "discard",
+        /// It removes a project and everything that it has.
+        RemoveProject = "remove_project",
     }
 }
 
@@ -51,6 +53,8 @@ named! {
         Redriven = "redriven",
         /// The dead letter is discarded.
         Discarded = "discarded",
+        /// The event or the delivery is gone, with the project that it belonged to.
+        Removed = "removed",
         /// Its endpoint is disabled: it stays dead.
         EndpointDisabled = "endpoint_disabled",
         /// Its endpoint is deleted: it stays dead.
@@ -85,6 +89,11 @@ pub enum Task {
     Discard {
         /// Which.
         selection: Selection,
+    },
+    /// Remove a project and everything that it has.
+    RemoveProject {
+        /// Which.
+        project: ProjectId,
     },
 }
 
@@ -143,6 +152,7 @@ impl Task {
         match self {
             Self::Redrive { .. } => JobKind::Redrive,
             Self::Discard { .. } => JobKind::Discard,
+            Self::RemoveProject { .. } => JobKind::RemoveProject,
         }
     }
 
@@ -150,7 +160,7 @@ impl Task {
     pub fn rate(&self) -> Option<NonZeroU32> {
         match self {
             Self::Redrive { rate, .. } => *rate,
-            Self::Discard { .. } => None,
+            Self::Discard { .. } | Self::RemoveProject { .. } => None,
         }
     }
 }

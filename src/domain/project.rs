@@ -3,7 +3,11 @@
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use super::{ids::ProjectId, quota::Quotas, time::Timestamp};
+use super::{
+    ids::{JobId, ProjectId},
+    quota::Quotas,
+    time::Timestamp,
+};
 
 /// The most characters that the name of a project may have.
 pub const MAX_PROJECT_NAME: usize = 63;
@@ -85,6 +89,8 @@ pub struct Project {
     pub version: u64,
     /// The quotas that are its own.
     pub quotas: Quotas,
+    /// The job that removes it, if it is being removed.
+    pub removal: Option<JobId>,
     /// When it was made.
     pub created_at: Timestamp,
 }

@@ -61,6 +61,9 @@ pub enum AcceptError {
     /// The store does not answer, or the gateway is stopping. Some of the events may be durable.
     #[error("the store is unavailable")]
     Unavailable,
+    /// The project is being removed.
+    #[error("there is no such project")]
+    NoProject,
     /// A quota of the project is reached.
     #[error("{0}")]
     OverQuota(Exceeded),
@@ -74,8 +77,10 @@ pub enum AcceptError {
 
 impl From<StoreError> for AcceptError {
     fn from(error: StoreError) -> Self {
-        if let StoreError::OverQuota(exceeded) = error {
-            return Self::OverQuota(exceeded);
+        match error {
+            StoreError::OverQuota(exceeded) => return Self::OverQuota(exceeded),
+            StoreError::NotFound("project") => return Self::NoProject,
+            _ => {}
         }
         tracing::error!(%error, "an event could not be planned");
         match error.is_transient() {

@@ -4,6 +4,7 @@
 //! A kind of job is a task and a function that takes a step of it; all else is the same for all.
 
 mod dead_letters;
+mod removal;
 
 use std::{collections::HashMap, time::Duration};
 
@@ -12,8 +13,9 @@ use serde::Serialize;
 use super::{context::Context, gateway::Gateway, pace::Pace};
 use crate::{
     domain::{
-        ids::{JobId, ProjectId},
+        ids::{JobId, ProjectId, platform_project},
         job::{Job, JobState, Tally, Task},
+        project::Project,
     },
     store::{StoreError, StoreResult, change::Change, dead_letters::MAX_PAGE},
 };
@@ -36,9 +38,33 @@ impl Gateway {
         change: &Change,
         answer: impl FnOnce(&Job) -> Result<A, E>,
     ) -> Result<A, E> {
-        let Context { store, ids, .. } = &self.parts.context;
-        let job = Job {
-            id: ids.next(change.now),
+        let store = &self.parts.context.store;
+        let job = self.new_job(project, task, change);
+        let started = store.insert_job(&job, change, answer).await?;
+        self.parts.jobs.notify_one();
+        Ok(started.answer)
+    }
+
+    /// Begins to remove a project: it takes nothing from now on, and a job does the rest.
+    ///
+    /// # Errors
+    /// What `answer` refuses, and what the store does: it is not removed then.
+    pub async fn remove_project<A: Serialize, E: From<StoreError>>(
+        &self,
+        project: ProjectId,
+        change: &Change,
+        answer: impl FnOnce(&Project) -> Result<A, E>,
+    ) -> Result<A, E> {
+        let store = &self.parts.context.store;
+        let job = self.new_job(platform_project(), Task::RemoveProject { project }, change);
+        let begun = store.remove_project(project, &job, change, answer).await?;
+        self.parts.jobs.notify_one();
+        Ok(begun.answer)
+    }
+
+    fn new_job(&self, project: ProjectId, task: Task, change: &Change) -> Job {
+        Job {
+            id: self.parts.context.ids.next(change.now),
             project,
             state: JobState::Queued,
             task,
@@ -50,10 +76,7 @@ impl Gateway {
             created_at: change.now,
             started_at: None,
             finished_at: None,
-        };
-        let started = store.insert_job(&job, change, answer).await?;
-        self.parts.jobs.notify_one();
-        Ok(started.answer)
+        }
     }
 }
 
@@ -142,7 +165,11 @@ impl JobRunner {
         };
         let ended = self.context().clock.elapsed();
         let rhythm = self.rhythm(job);
-        let pause = rhythm.pace.learn(ended.saturating_sub(begun));
+        let mut pause = rhythm.pace.learn(ended.saturating_sub(begun));
+        let waits = worked == 0 && job.state == JobState::Running;
+        if waits && matches!(job.task, Task::RemoveProject { .. }) {
+            pause = removal::WAIT;
+        }
         let by_rate = job.task.rate().map_or(Duration::ZERO, |rate| {
             Duration::from_secs(1) * worked / rate.get()
         });
@@ -158,6 +185,7 @@ impl JobRunner {
         match &job.task {
             Task::Redrive { selection, .. } => self.redrive(job, selection, size).await,
             Task::Discard { selection } => self.discard(job, selection, size).await,
+            Task::RemoveProject { project } => self.remove(job, *project, size).await,
         }
     }
 
@@ -167,6 +195,7 @@ impl JobRunner {
             Task::Redrive { selection, .. } | Task::Discard { selection } => {
                 self.count_dead_letters(job, selection).await?
             }
+            Task::RemoveProject { project } => self.context().store.count_removal(*project).await?,
         };
         let now = self.context().clock.now();
         self.context().store.begin_job(job.id, total, now).await?;

@@ -237,7 +237,8 @@ async fn rules_versions(
     projects: &[ProjectId],
 ) -> StoreResult<HashMap<ProjectId, i64>> {
     let rows = sqlx::query(
-        "SELECT id, rules_version FROM projects WHERE id IN (SELECT value FROM json_each($1))",
+        "SELECT id, rules_version FROM projects
+         WHERE id IN (SELECT value FROM json_each($1)) AND state = 'active'",
     )
     .bind(list(projects))
     .fetch_all(connection)

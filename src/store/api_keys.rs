@@ -41,6 +41,8 @@ pub struct KeyRecord {
     pub revoked_at: Option<Timestamp>,
     /// When it was last used, right to a minute.
     pub last_used_at: Option<Timestamp>,
+    /// The key that it was rotated to.
+    pub successor: Option<KeyId>,
 }
 
 impl KeyRecord {
@@ -48,6 +50,21 @@ impl KeyRecord {
     pub fn is_live(&self, now: Timestamp) -> bool {
         self.revoked_at.is_none() && self.expires_at.is_none_or(|end| now < end)
     }
+}
+
+/// How a key gets a successor.
+#[derive(Debug, Clone, Copy)]
+pub struct Rotation {
+    /// The name of the successor.
+    pub successor: KeyId,
+    /// The SHA-256 of its secret part.
+    pub hash: [u8; 32],
+    /// When the old key ends, if it does not before.
+    pub old_end_at: Timestamp,
+    /// When the key ends that makes it: the successor ends no later.
+    pub until: Option<Timestamp>,
+    /// What the key may do that makes it: the successor may do no more.
+    pub scopes: Scopes,
 }
 
 /// All keys.
@@ -114,6 +131,36 @@ impl Store {
         query.list(&mut snapshot, window, read).await
     }
 
+    /// Gives a key of `project` a successor of the same name and scopes, beside which it goes on for a
+    /// while. What it gives is the successor.
+    ///
+    /// # Errors
+    /// What `answer` refuses, and what [`Store::begin`] does;
+    /// [`StoreError::NotFound`] if the project has no such key, [`StoreError::Unrotatable`] if the key
+    /// does not live or has part in another rotation, [`StoreError::BeyondScopes`].
+    pub async fn rotate_key<A: Serialize, E: From<StoreError>>(
+        &self,
+        project: ProjectId,
+        id: KeyId,
+        rotation: Rotation,
+        change: &Change,
+        answer: impl FnOnce(&KeyRecord) -> Result<A, E>,
+    ) -> Result<Done<KeyRecord, A>, E> {
+        let mut writing = self.begin(change).await?;
+        let before = find(&mut writing, project, id).await?;
+        change.if_match.check(before.version)?;
+        check_rotation(&mut writing, &before, &rotation, change.now).await?;
+        let successor = before.succeeded(&rotation, change.now);
+        insert(&mut writing, &successor).await?;
+        succeed(&mut writing, id, &rotation).await?;
+        let after = find(&mut writing, project, id).await?;
+        let entry = Entry::changed(Action::KeyRotated, &before, &after)?;
+        writing.note(entry).await?;
+        let entry = Entry::made(Action::KeyCreated, &successor)?;
+        writing.note(entry).await?;
+        writing.finish(successor, answer).await
+    }
+
     /// Revokes a key of `project`; one that is revoked stays as it is.
     ///
     /// # Errors
@@ -138,6 +185,75 @@ impl Store {
         writing.note(entry).await?;
         writing.finish(after, answer).await
     }
+}
+
+impl KeyRecord {
+    /// The successor that `rotation` gives it.
+    fn succeeded(&self, rotation: &Rotation, now: Timestamp) -> Self {
+        Self {
+            id: rotation.successor,
+            hash: rotation.hash,
+            version: 1,
+            created_at: now,
+            expires_at: earlier(self.expires_at, rotation.until),
+            last_used_at: None,
+            ..self.clone()
+        }
+    }
+}
+
+/// The first of two ends; none if there is no end.
+fn earlier(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
+    one.into_iter().chain(other).min()
+}
+
+/// Whether a key may get a successor: at most two of a line live at a time.
+async fn check_rotation(
+    connection: &mut Connection,
+    key: &KeyRecord,
+    rotation: &Rotation,
+    now: Timestamp,
+) -> StoreResult<()> {
+    if !key.is_live(now) {
+        return Err(StoreError::Unrotatable("it is revoked, or over"));
+    }
+    if key.successor.is_some() {
+        return Err(StoreError::Unrotatable(
+            "it has a successor already; rotate that one",
+        ));
+    }
+    if let Some(scope) = rotation.scopes.missing(key.scopes).iter().next() {
+        return Err(StoreError::BeyondScopes(scope));
+    }
+    let predecessor: Option<i64> = sqlx::query_scalar(
+        "SELECT 1 FROM api_keys
+         WHERE project_id = $1 AND successor_id = $2 AND revoked_at IS NULL AND expires_at > $3",
+    )
+    .bind(key.project.map(|project| project.to_string()))
+    .bind(key.id.to_string())
+    .bind(now.as_millis())
+    .fetch_optional(connection)
+    .await?;
+    match predecessor {
+        Some(_) => Err(StoreError::Unrotatable(
+            "the key before it still opens; wait for its end, or revoke it",
+        )),
+        None => Ok(()),
+    }
+}
+
+async fn succeed(connection: &mut Connection, id: KeyId, rotation: &Rotation) -> StoreResult<()> {
+    sqlx::query(
+        "UPDATE api_keys SET expires_at = min(coalesce(expires_at, $2), $2), successor_id = $3,
+                             version = version + 1
+         WHERE id = $1",
+    )
+    .bind(id.to_string())
+    .bind(rotation.old_end_at.as_millis())
+    .bind(rotation.successor.to_string())
+    .execute(connection)
+    .await?;
+    Ok(())
 }
 
 async fn insert(connection: &mut Connection, key: &KeyRecord) -> StoreResult<()> {
@@ -208,5 +324,6 @@ pub(super) fn key(row: &SqliteRow) -> StoreResult<KeyRecord> {
         expires_at: row.time_opt("expires_at")?,
         revoked_at: row.time_opt("revoked_at")?,
         last_used_at: row.time_opt("last_used_at")?,
+        successor: row.parsed_opt("successor_id")?,
     })
 }

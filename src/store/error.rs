@@ -1,7 +1,7 @@
 //! What can go wrong in the store.
 
 use super::idempotency::Answered;
-use crate::domain::{endpoint::MAX_LIVE_SECRETS, quota::Exceeded, seal::SealError};
+use crate::domain::{endpoint::MAX_LIVE_SECRETS, quota::Exceeded, scope::Scope, seal::SealError};
 
 /// What a step of the store gives.
 pub type StoreResult<T> = Result<T, StoreError>;
@@ -63,6 +63,12 @@ pub enum StoreError {
     /// There are as many as there may be.
     #[error("the project has {1} {0}, which is the most")]
     Full(&'static str, u32),
+    /// A key cannot get a successor.
+    #[error("the key cannot be rotated: {0}")]
+    Unrotatable(&'static str),
+    /// A key would get more scopes than the key has that makes it.
+    #[error("the key that makes it has not {0} itself")]
+    BeyondScopes(Scope),
     /// The project has as much as it may have.
     #[error("{0}")]
     OverQuota(Exceeded),

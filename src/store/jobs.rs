@@ -221,7 +221,7 @@ impl Step<'_> {
     }
 }
 
-async fn insert(connection: &mut Connection, job: &Job) -> StoreResult<()> {
+pub(super) async fn insert(connection: &mut Connection, job: &Job) -> StoreResult<()> {
     sqlx::query(
         "INSERT INTO jobs (id, project_id, state, task_json, requested_by, total, tally_json, created_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
@@ -265,7 +265,11 @@ async fn end(
     Ok(())
 }
 
-async fn find(connection: &mut Connection, project: ProjectId, id: JobId) -> StoreResult<Job> {
+pub(super) async fn find(
+    connection: &mut Connection,
+    project: ProjectId,
+    id: JobId,
+) -> StoreResult<Job> {
     let row = sqlx::query("SELECT * FROM jobs WHERE id = $1 AND project_id = $2")
         .bind(id.to_string())
         .bind(project.to_string())

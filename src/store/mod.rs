@@ -36,6 +36,7 @@ pub mod queue;
 pub mod quotas;
 pub mod record;
 pub mod refusals;
+pub mod removal;
 pub mod retention;
 mod rows;
 pub mod rules;

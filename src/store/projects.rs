@@ -190,6 +190,7 @@ pub(super) fn project(row: &SqliteRow) -> StoreResult<Project> {
         openings: row.json::<Openings>("openings_json")?,
         version: row.number("version")?,
         quotas: row.json("quotas_json")?,
+        removal: row.parsed_opt("removal_job_id")?,
         created_at: row.time("created_at")?,
     })
 }

@@ -80,7 +80,8 @@ impl Store {
     /// Whether `project` may have one more of what `quota` limits.
     ///
     /// # Errors
-    /// [`StoreError::OverQuota`] if it may not; it is noted.
+    /// [`StoreError::OverQuota`] if it may not, which is noted; [`StoreError::NotFound`] if the project
+    /// is being removed.
     pub(super) async fn check_quota(
         &self,
         connection: &mut Connection,
@@ -88,7 +89,11 @@ impl Store {
         quota: Quota,
         now: Timestamp,
     ) -> StoreResult<()> {
-        let quotas = self.quotas_of(&projects::find(connection, project).await?);
+        let project_now = projects::find(connection, project).await?;
+        if project_now.removal.is_some() {
+            return Err(StoreError::NotFound("project"));
+        }
+        let quotas = self.quotas_of(&project_now);
         if quotas.get(quota).is_none() {
             return Ok(());
         }

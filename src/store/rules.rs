@@ -40,11 +40,12 @@ impl Store {
     /// [`StoreError::NotFound`] if there is no such project.
     pub async fn rule_changes(&self, project: ProjectId, version: i64) -> StoreResult<RuleChanges> {
         let mut snapshot = self.snapshot().await?;
-        let current: Option<i64> =
-            sqlx::query_scalar("SELECT rules_version FROM projects WHERE id = $1")
-                .bind(project.to_string())
-                .fetch_optional(&mut *snapshot)
-                .await?;
+        let current: Option<i64> = sqlx::query_scalar(
+            "SELECT rules_version FROM projects WHERE id = $1 AND state = 'active'",
+        )
+        .bind(project.to_string())
+        .fetch_optional(&mut *snapshot)
+        .await?;
         let rows = sqlx::query(
             "SELECT * FROM listener_revisions
              WHERE project_id = $1 AND from_version > $2 AND until_version IS NULL",

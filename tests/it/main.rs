@@ -26,6 +26,7 @@ mod projects;
 mod quotas;
 mod reference;
 mod refusals;
+mod removal;
 mod restart;
 mod retention;
 mod retrying;

@@ -131,11 +131,10 @@ impl Ids {
         let key = api.post("/v1/keys", json!({"name": "another"})).await;
         let none = json!({"endpoint": hook.endpoint});
         let job = api.post("/v1/dead-letters/discard", none).await;
-        let projects = api.list("/v1/projects").await;
-        let own = projects.iter().find(|project| project["name"] == "default");
+        let project = api.post("/v1/projects", json!({"name": "globex"})).await;
         let ids = json!({
             "event": event, "listener": hook.listener, "endpoint": hook.endpoint,
-            "delivery": delivery, "project": own.expect("it is there")["id"],
+            "delivery": delivery, "project": id_of(&project.expect(201)),
             "key": id_of(&key.expect(201)), "job": id_of(&job.expect(202)),
             "event_type": "a.b",
         });

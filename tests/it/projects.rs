@@ -184,6 +184,63 @@ async fn no_key_outlives_the_key_that_makes_it() {
 }
 
 #[tokio::test]
+async fn a_key_that_is_rotated_goes_on_for_a_while_beside_its_successor() {
+    let gateway = Gateway::start().await;
+    let customer = gateway.api().new_project("customer").await;
+    let scopes = json!(["events:write", "admin"]);
+    let key = json!({"name": "CI", "scopes": scopes, "expires_at": "2100-01-01T00:00:00.000Z"});
+    let old = customer.post("/v1/keys", key).await.expect(201);
+    let with = |key: &Value| customer.with_key(key["key"].as_str().expect("a key"));
+    let rotate = |key: &Value| format!("/v1/keys/{}/rotate", id_of(key));
+    let wait = json!({"grace": "1h"});
+    // A key can rotate itself.
+    let new = with(&old).post(&rotate(&old), wait.clone()).await;
+    let new = new.expect(201);
+    for field in ["name", "scopes", "expires_at"] {
+        assert_eq!(new[field], old[field], "{field}");
+    }
+    let event = json!({"type": "a.b"});
+    with(&old).sends(event.clone()).await;
+    with(&new).sends(event.clone()).await;
+    let keys = customer.list("/v1/keys").await;
+    let listed = keys.iter().find(|key| key["id"] == old["id"]);
+    let listed = listed.expect("it is listed");
+    assert_eq!(listed["successor"], new["id"]);
+    assert!(listed["expires_at"].as_str() < old["expires_at"].as_str());
+    // Two of a line live at a time.
+    for key in [&old, &new] {
+        let refused = customer.post(&rotate(key), wait.clone()).await;
+        refused.refused(409, "wrong_state");
+    }
+    let revoked = format!("/v1/keys/{}", id_of(&old));
+    customer.delete(&revoked).await.expect(204);
+    let third = customer.post(&rotate(&new), json!({"grace": "0s"})).await;
+    with(&third.expect(201)).sends(event.clone()).await;
+    let over = with(&new).post("/v1/events", event).await;
+    over.refused(401, "unauthorized");
+    let long = customer.post(&rotate(&new), json!({"grace": "31d"})).await;
+    assert_eq!(long.refused(422, "invalid").pointer(), Some("/grace"));
+}
+
+#[tokio::test]
+async fn no_rotation_gives_more_than_the_key_has_that_asks_for_it() {
+    let gateway = Gateway::start().await;
+    let customer = gateway.api().new_project("customer").await;
+    let all = customer.post("/v1/keys", json!({"name": "all"})).await;
+    let all = format!("/v1/keys/{}/rotate", id_of(&all.expect(201)));
+    let some = json!({"name": "some", "scopes": ["admin"]});
+    let some = customer.post("/v1/keys", some).await.expect(201);
+    let some = customer.with_key(some["key"].as_str().expect("a key"));
+    let refused = some.post_nothing(&all).await.refused(403, "forbidden");
+    assert!(refused.detail().contains("events:write"), "{refused:?}");
+    let short = json!({"name": "short", "expires_at": "2100-01-01T00:00:00.000Z"});
+    let short = customer.post("/v1/keys", short).await.expect(201);
+    let with_short = customer.with_key(short["key"].as_str().expect("a key"));
+    let made = with_short.post_nothing(&all).await.expect(201);
+    assert_eq!(made["expires_at"], short["expires_at"]);
+}
+
+#[tokio::test]
 async fn a_key_shows_when_it_was_last_used() {
     let gateway = Gateway::start().await;
     let customer = gateway.api().new_project("customer").await;

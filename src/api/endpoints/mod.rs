@@ -1,7 +1,7 @@
 //! `/v1/endpoints`: where webhooks go.
 
 mod document;
-mod secret;
+pub mod secret;
 mod test;
 mod url;
 mod view;

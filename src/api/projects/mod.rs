@@ -3,6 +3,7 @@
 
 mod openings;
 mod quotas;
+mod removal;
 
 use std::mem;
 
@@ -18,6 +19,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 pub use self::{
     openings::{OpeningsBody, OpeningsView},
     quotas::{QuotaView, QuotasBody, QuotasView},
+    removal::RemovalView,
 };
 use super::{
     access::needs_operator,
@@ -49,6 +51,7 @@ pub fn routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
         .routes(needs_operator(routes!(create, list)))
         .routes(needs_operator(routes!(get, change)))
+        .routes(needs_operator(routes!(removal::remove)))
 }
 
 /// A project to make.
@@ -100,6 +103,8 @@ pub struct ProjectView {
     openings: OpeningsView,
     /// How much it may have, and how far that is used.
     quotas: QuotasView,
+    /// How far it is removed; null if it is there to stay.
+    removal: Option<RemovalView>,
     /// When it was made.
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
@@ -128,6 +133,7 @@ async fn create(
         openings: wanted.openings.0.over(Openings::default())?,
         version: 1,
         quotas: wanted.quotas.0.over(Quotas::default())?,
+        removal: None,
         created_at: change.now,
     };
     finish(async move {
@@ -178,7 +184,11 @@ async fn get(
     let project = find(&state, &called).await?;
     let usage = state.store.usage(&[project.id]).await?;
     let tag = Tag(project.version);
-    Ok((tag, Json(ProjectView::of(&state, project, &usage))))
+    let mut view = ProjectView::of(&state, project, &usage);
+    if let Some(removal) = &mut view.removal {
+        removal.look_up(&state).await?;
+    }
+    Ok((tag, Json(view)))
 }
 
 /// Rename a project, open addresses for it, or limit it.
@@ -230,6 +240,10 @@ async fn find(state: &ApiState, called: &str) -> Result<Project, StoreError> {
 
 impl ProjectChange {
     fn apply(self, project: &mut Project) -> ApiResult<()> {
+        if project.removal.is_some() {
+            let detail = "the project is being removed";
+            return Err(Problem::new(Code::WrongState, detail));
+        }
         if let Some(name) = self.name
             && name != project.name
         {
@@ -254,6 +268,7 @@ fn open(state: &ApiState, project: &Project) -> ApiResult<()> {
 /// What an operator decided about a project: what it has is nobody's change.
 #[derive(Serialize)]
 struct Setup<'a> {
+    is_removed: bool,
     id: ProjectId,
     name: &'a str,
     openings: OpeningsView,
@@ -272,6 +287,7 @@ impl Audited for Project {
 
     fn document(&self) -> serde_json::Result<Box<RawValue>> {
         to_raw_value(&Setup {
+            is_removed: self.removal.is_some(),
             id: self.id,
             name: self.name.as_str(),
             openings: OpeningsView::of(&self.openings),
@@ -287,6 +303,7 @@ impl ProjectView {
             id: project.id,
             name: project.name.into(),
             openings: OpeningsView::of(&project.openings),
+            removal: project.removal.map(RemovalView::begun),
             created_at: project.created_at,
         }
     }
