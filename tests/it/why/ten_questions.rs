@@ -267,10 +267,31 @@ async fn question_8_does_the_same_fail_elsewhere() {
     api.hears_all(json!({"url": down.url()})).await;
     api.sends(deploy()).await;
     api.drained().await;
-    let same = api.list("/v1/dead-letters?error_kind=status_5xx").await;
-    let mut elsewhere: Vec<_> = same.iter().map(|it| text(&it["endpoint"])).collect();
-    elsewhere.sort_unstable();
-    assert_eq!(elsewhere, endpoints);
+    let by_cause = api.get("/v1/dead-letters/groups?by=cause").await;
+    let by_cause = by_cause.expect(200);
+    let groups = by_cause["data"].as_array().expect("groups");
+    let counts: Vec<_> = groups
+        .iter()
+        .map(|group| (text(&group["error_kind"]), &group["endpoints"]))
+        .collect();
+    assert_eq!(
+        counts,
+        [
+            ("status_5xx".to_owned(), &json!(2)),
+            ("connect_refused".to_owned(), &json!(1)),
+        ]
+    );
+    let samples = groups[0]["samples"].as_array().expect("deliveries");
+    for sample in samples {
+        let delivery = api.delivery(&text(sample)).await;
+        assert!(
+            endpoints.contains(&text(&delivery["endpoint"])),
+            "{delivery}"
+        );
+    }
+    // What the group has in common is what redrives it.
+    let redriven = api.redrives(groups[0]["selection"].clone()).await;
+    assert_eq!(redriven["total"], 2, "{redriven}");
 }
 
 #[tokio::test]
