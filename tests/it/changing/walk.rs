@@ -46,8 +46,17 @@ impl Operation {
         }
     }
 
+    /// What has to be said as well where everything of a project goes.
+    fn confirmation(&self) -> &'static str {
+        match (self.method.as_str(), self.path.as_str()) {
+            ("DELETE", "/v1/projects/{project}") => "?confirm=globex",
+            _ => "",
+        }
+    }
+
     async fn call(&self, api: &Api, ids: &Ids) -> Answer {
-        let (method, path) = (self.method.clone(), self.path_with(ids));
+        let (method, mut path) = (self.method.clone(), self.path_with(ids));
+        path.push_str(self.confirmation());
         match self.details["requestBody"].is_null() {
             true => api.call(method, &path, &[], "").await,
             false => api.json(method, &path, self.wish(ids)).await,
