@@ -324,6 +324,7 @@ fn engine_settings(config: &Config) -> Result<EngineSettings, RetryError> {
             deliveries: config.retention.deliveries,
             dead_letters: config.retention.dead_letters,
             jobs: config.retention.jobs,
+            audit: config.retention.audit,
             journal: config.retention.journal,
             event_keys: config.dedupe.window,
             idempotency_keys: config.idempotency.window,

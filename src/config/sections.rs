@@ -216,6 +216,8 @@ section! {
         dead_letters: Duration = "90d", duration(SECOND..=3650 * DAY);
         /// Jobs, from when they ended.
         jobs: Duration = "30d", duration(SECOND..=3650 * DAY);
+        /// The audit log, from when something was changed.
+        audit: Duration = "365d", duration(SECOND..=3650 * DAY);
         /// What happened when, for those who follow it.
         journal: Duration = "24h", duration(SECOND..=3650 * DAY);
     }

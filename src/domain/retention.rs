@@ -24,6 +24,8 @@ named! {
         IdempotencyKeys = "idempotency_keys",
         /// Jobs: until `retention.jobs` after they ended.
         Jobs = "jobs",
+        /// What was changed by whom: for `retention.audit`.
+        Audit = "audit",
         /// What happened when, for those who follow it: for `retention.journal`. Of each project the
         /// newest entry stays.
         Journal = "journal",
@@ -45,6 +47,8 @@ pub struct Retention {
     pub dead_letters: Duration,
     /// Jobs, from when they ended.
     pub jobs: Duration,
+    /// What was changed by whom.
+    pub audit: Duration,
     /// What happened when.
     pub journal: Duration,
     /// The keys of events, from when these were taken in.
@@ -61,6 +65,7 @@ impl Retention {
             deliveries: time,
             dead_letters: time,
             jobs: time,
+            audit: time,
             journal: time,
             event_keys: time,
             idempotency_keys: time,
@@ -76,6 +81,7 @@ impl Retention {
             Kept::EventKeys => Some(self.event_keys),
             Kept::IdempotencyKeys => Some(self.idempotency_keys),
             Kept::Jobs => Some(self.jobs),
+            Kept::Audit => Some(self.audit),
             Kept::Journal => Some(self.journal),
             Kept::ListenerRevisions | Kept::DeletedEndpoints => None,
         }

@@ -129,6 +129,7 @@ fn tell(removed: &HashMap<Kept, u64>) {
             event_keys = count(Kept::EventKeys),
             idempotency_keys = count(Kept::IdempotencyKeys),
             jobs = count(Kept::Jobs),
+            audit = count(Kept::Audit),
             journal = count(Kept::Journal),
             listener_revisions = count(Kept::ListenerRevisions),
             deleted_endpoints = count(Kept::DeletedEndpoints),

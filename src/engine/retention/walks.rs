@@ -40,6 +40,7 @@ fn parts(what: Kept) -> &'static [Part] {
         Kept::EventKeys
         | Kept::IdempotencyKeys
         | Kept::Jobs
+        | Kept::Audit
         | Kept::Journal
         | Kept::ListenerRevisions
         | Kept::DeletedEndpoints => &[Part::All],
@@ -127,6 +128,7 @@ impl Sweeper {
             (Kept::EventKeys, _) => store.sweep_event_keys(until, size).await,
             (Kept::IdempotencyKeys, _) => store.sweep_idempotency_keys(until, size).await,
             (Kept::Jobs, _) => store.sweep_jobs(until, size).await,
+            (Kept::Audit, _) => store.sweep_audit(until, size).await,
             (Kept::Journal, _) => store.sweep_journal(position, until, size).await,
             (Kept::ListenerRevisions, _) => store.sweep_revisions(position, now, size).await,
             (Kept::DeletedEndpoints, _) => {

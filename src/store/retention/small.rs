@@ -1,8 +1,13 @@
 //! Small things that carry a time of their own.
 
+use sqlx::{Encode, Sqlite, Type};
+
 use super::Swept;
 use crate::{
-    domain::time::Timestamp,
+    domain::{
+        ids::{AuditKind, first_at},
+        time::Timestamp,
+    },
     store::{
         Store, StoreResult,
         columns::Columns as _,
@@ -64,6 +69,19 @@ impl Store {
         .await
     }
 
+    /// Removes up to `limit` entries of the audit log that were written before `before`.
+    ///
+    /// # Errors
+    /// If the store cannot be written: nothing is removed then.
+    pub async fn sweep_audit(&self, before: Timestamp, limit: u32) -> StoreResult<Swept> {
+        self.sweep(
+            "DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE id < $1 ORDER BY id LIMIT $2)",
+            first_at::<AuditKind>(before).to_string(),
+            limit,
+        )
+        .await
+    }
+
     /// Removes up to `limit` counts of deliveries that were skipped before `before`.
     ///
     /// # Errors
@@ -108,7 +126,10 @@ impl Store {
         .await
     }
 
-    async fn sweep(&self, statement: &'static str, before: i64, limit: u32) -> StoreResult<Swept> {
+    async fn sweep<B>(&self, statement: &'static str, before: B, limit: u32) -> StoreResult<Swept>
+    where
+        B: Encode<'static, Sqlite> + Type<Sqlite> + Send + 'static,
+    {
         let mut transaction = self.write().await?;
         let removed = sqlx::query(statement)
             .bind(before)

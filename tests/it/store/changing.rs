@@ -142,6 +142,20 @@ pub async fn a_key_is_free_again_after_its_window(world: World) {
     assert_eq!(swept.expect("swept").removed, 1);
 }
 
+pub async fn an_entry_of_the_audit_log_goes_after_its_time(world: World) {
+    let id = world.endpoint().await;
+    let later = rename(&world, id, "one", &change_at(after(60))).await;
+    assert_eq!(later.expect("changed"), "one");
+    let store = &world.store;
+    let swept = store.sweep_audit(NOW, 10).await.expect("swept");
+    assert_eq!((swept.removed, swept.is_last), (0, true));
+    let swept = store.sweep_audit(after(60), 1).await.expect("swept");
+    assert_eq!((swept.removed, swept.is_last), (1, false));
+    let left = log(&world, id).await;
+    assert_eq!(left.len(), 1, "{left:?}");
+    assert_eq!(left[0].at, after(60));
+}
+
 pub async fn a_change_is_made_to_the_version_that_it_is_meant_for(world: World) {
     let id = world.endpoint().await;
     let meant_for = |versions: &[u64]| Change {

@@ -44,6 +44,7 @@ conformance! {
         another_request_under_the_same_key_is_refused,
         what_is_refused_leaves_neither_a_key_nor_an_entry,
         a_key_is_free_again_after_its_window,
+        an_entry_of_the_audit_log_goes_after_its_time,
         a_change_is_made_to_the_version_that_it_is_meant_for,
         an_entry_tells_of_each_change_and_of_nothing_else,
         what_a_unit_was_asked_for_is_done_once,
