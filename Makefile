@@ -31,8 +31,9 @@ crash: ## Kill the gateway ROUNDS times while events stream in, and count what i
 schemathesis: clients ## Try what the OpenAPI document says, with EXAMPLES requests of each operation and kind.
 	SCHEMATHESIS_EXAMPLES=$(EXAMPLES) cargo test --locked --test it schemathesis -- --nocapture
 
-bench: ## Measure what a backlog costs: memory, and how another endpoint is served.
+bench: ## Measure what a backlog costs, and the first page of each list at a million deliveries.
 	cargo bench --locked --bench backlog
+	cargo bench --locked --bench lists
 
 clients: $(PY_CLIENTS) $(JS_CLIENTS) $(BROWSER) ## Install the public clients that the tests use.
 
