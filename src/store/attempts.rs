@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use sqlx::sqlite::SqliteRow;
 
+pub(super) use self::list::line_of;
 pub use self::list::{AttemptFilter, AttemptLine};
 use super::{
     Store, StoreError, StoreResult,

@@ -2,6 +2,7 @@
 
 mod list;
 mod row;
+mod stats;
 #[cfg(test)]
 mod tests;
 
@@ -9,7 +10,10 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-pub use self::list::EndpointFilter;
+pub use self::{
+    list::EndpointFilter,
+    stats::{Ended, EndpointStats, MAX_ATTEMPTS_LOOKED_AT, MAX_PENDING_COUNTED, RecentAttempts},
+};
 use super::{
     Connection, Store, StoreError, StoreResult,
     audit::Entry,

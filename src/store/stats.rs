@@ -5,10 +5,7 @@ use super::{
     backlog::{Backlog, Of, backlog},
     counters::{Counts, counts},
 };
-use crate::domain::{
-    ids::{EndpointId, ProjectId},
-    time::Timestamp,
-};
+use crate::domain::{ids::ProjectId, time::Timestamp};
 
 /// How much a project has of what, and what of it waits, at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -30,18 +27,5 @@ impl Store {
             counts: counts(&mut snapshot, project).await?,
             backlog: backlog(&mut snapshot, Of::Project(project), now).await?,
         })
-    }
-
-    /// What waits for one endpoint, whosever it is: whoever asks has found it.
-    ///
-    /// # Errors
-    /// If the store cannot be read.
-    pub async fn endpoint_backlog(
-        &self,
-        endpoint: EndpointId,
-        now: Timestamp,
-    ) -> StoreResult<Backlog> {
-        let mut snapshot = self.snapshot().await?;
-        backlog(&mut snapshot, Of::Endpoint(endpoint), now).await
     }
 }

@@ -171,3 +171,47 @@ async fn an_endpoint_is_made_changed_and_listed() {
         .await
         .refused(422, "invalid");
 }
+
+#[tokio::test]
+async fn an_endpoint_says_how_it_fares() {
+    let (gateway, receiver, hook) = a_webhook().await;
+    let api = gateway.api();
+    let path = format!("/v1/endpoints/{}/stats", hook.endpoint);
+    let before = api.get(&path).await.expect(200);
+    assert_eq!(
+        (&before["last_success"], &before["last_failure"]),
+        (&Value::Null, &Value::Null)
+    );
+    receiver.answers(503);
+    let dead = api.delivery_of_new().await;
+    api.delivery_becomes(&dead, "dead").await;
+    receiver.answers(200);
+    let delivered = [api.delivery_of_new().await, api.delivery_of_new().await];
+    for id in &delivered {
+        api.delivery_becomes(id, "delivered").await;
+    }
+    api.sets(&hook.endpoint, "paused").await;
+    api.delivery_of_new().await;
+    let stats = api.get(&path).await.expect(200);
+    let ended = json!({"succeeded": 2, "failed": 1, "is_complete": true});
+    assert_eq!((&stats["last_hour"], &stats["last_day"]), (&ended, &ended));
+    let queue = json!({"pending": 1, "due": 0, "late": 0, "held": 1, "oldest_due_at": null,
+        "is_complete": true});
+    assert_eq!(stats["queue"], queue);
+    let (success, failure) = (&stats["last_success"], &stats["last_failure"]);
+    let last = &api.list("/v1/attempts?outcome=succeeded").await[0];
+    assert_eq!(success["at"], last["started_at"]);
+    assert_eq!(success["delivery"], last["delivery"]);
+    assert_eq!(failure["delivery"], dead.as_str());
+    assert_eq!(failure["error_kind"], "status_5xx");
+    assert_eq!(failure["status"], 503);
+    let endpoint = api.get(&format!("/v1/endpoints/{}", hook.endpoint)).await;
+    let endpoint = endpoint.expect(200);
+    for field in ["state", "state_reason", "state_since"] {
+        assert_eq!(stats[field], endpoint[field], "{field}");
+    }
+    assert_eq!(
+        (&stats["state"], &stats["scanned_until"]),
+        (&json!("paused"), &Value::Null)
+    );
+}

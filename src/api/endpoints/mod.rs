@@ -2,6 +2,7 @@
 
 mod document;
 pub mod secret;
+mod stats;
 mod test;
 mod url;
 mod view;
@@ -49,6 +50,7 @@ pub fn routes() -> OpenApiRouter<ApiState> {
         .routes(needs([Scope::ConfigWrite], routes!(change, delete)))
         .routes(needs([Scope::ConfigWrite], routes!(test::test)))
         .merge(secret::routes())
+        .merge(stats::routes())
 }
 
 /// Keeps secrets out of caches (RFC 9111, section 5.2.2.5).

@@ -13,7 +13,7 @@ use crate::{
         time::Timestamp,
     },
     store::{
-        Store, StoreResult,
+        Connection, Store, StoreResult,
         columns::Columns as _,
         list::{Index, Query, Table, Wanted},
     },
@@ -110,6 +110,19 @@ impl Store {
         let read = |row: &SqliteRow| line(row).map(Some);
         query.list(&mut snapshot, window, read).await
     }
+}
+
+/// The attempt called `id`, if one is meant and it is there.
+pub(in crate::store) async fn line_of(
+    connection: &mut Connection,
+    id: Option<AttemptId>,
+) -> StoreResult<Option<AttemptLine>> {
+    let Some(id) = id else { return Ok(None) };
+    let row = sqlx::query("SELECT * FROM attempts WHERE id = $1")
+        .bind(id.to_string())
+        .fetch_optional(connection)
+        .await?;
+    row.as_ref().map(line).transpose()
 }
 
 fn line(row: &SqliteRow) -> StoreResult<AttemptLine> {

@@ -10,7 +10,7 @@
 
 mod lead;
 #[cfg(test)]
-mod plans;
+pub(super) mod plans;
 mod query;
 mod sql;
 

@@ -363,7 +363,8 @@ fn ranges() -> impl Iterator<Item = Range> {
     })
 }
 
-async fn store() -> (Store, TempDir) {
+/// A store that is new.
+pub async fn store() -> (Store, TempDir) {
     let directory = TempDir::new().expect("a directory");
     let chance = Chance::seeded(1);
     let settings = StoreSettings {
@@ -376,7 +377,7 @@ async fn store() -> (Store, TempDir) {
 }
 
 /// The steps in which the database carries out what was built.
-async fn plan(store: &Store, built: QueryBuilder<Sqlite>) -> Vec<String> {
+pub async fn plan(store: &Store, built: QueryBuilder<Sqlite>) -> Vec<String> {
     let sql = format!("EXPLAIN QUERY PLAN {}", built.sql().as_str());
     let mut connection = store.read().await.expect("a connection");
     let rows = sqlx::query(AssertSqlSafe(sql.clone()));
