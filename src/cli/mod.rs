@@ -9,6 +9,7 @@ mod clauses;
 mod client;
 mod completions;
 mod confirm;
+mod dead_letters;
 mod deliveries;
 mod demo;
 mod endpoints;
@@ -25,6 +26,7 @@ mod match_;
 mod moment;
 mod options;
 mod pretty;
+mod projects;
 mod redrive;
 mod refusals;
 mod send;
@@ -82,10 +84,12 @@ enum Command {
     Refusals(refusals::RefusalsArgs),
     Endpoints(endpoints::EndpointsArgs),
     Listeners(listeners::ListenersArgs),
+    DeadLetters(dead_letters::DeadLettersArgs),
     Redrive(redrive::RedriveArgs),
     Discard(redrive::DiscardArgs),
     Jobs(jobs::JobsArgs),
     Keys(keys::KeysArgs),
+    Projects(projects::ProjectsArgs),
     Tail(tail::TailArgs),
     Listen(listen::ListenArgs),
     Backup(backup::BackupArgs),
@@ -201,10 +205,12 @@ impl Command {
             Self::Refusals(args) => args.run(out),
             Self::Endpoints(args) => args.run(out),
             Self::Listeners(args) => args.run(out),
+            Self::DeadLetters(args) => args.run(out),
             Self::Redrive(args) => args.run(out),
             Self::Discard(args) => args.run(out),
             Self::Jobs(args) => args.run(out),
             Self::Keys(args) => args.run(out),
+            Self::Projects(args) => args.run(out),
             Self::Tail(args) => args.run(out),
             Self::Listen(args) => args.run(out),
             Self::Backup(args) => args.run(out),

@@ -46,6 +46,11 @@ impl GatewayOptions {
         let project = self.project.clone().or(fallback);
         Gateway::new(&self.url, key, project, clock.clone())
     }
+
+    /// The project that was named, so that a command that is shown means the same.
+    pub fn project(&self) -> Option<&str> {
+        self.project.as_deref()
+    }
 }
 
 fn secret(text: &str) -> Result<SecretText, Infallible> {

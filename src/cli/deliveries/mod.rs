@@ -44,20 +44,21 @@ Exit codes: 0 there are some, 1 there are none, 2 the gateway could not be asked
 pub struct DeliveriesArgs {
     #[command(subcommand)]
     one: Option<Get>,
+    /// Only those in this state: pending, delivered, dead, cancelled or skipped
+    #[arg(long, help_heading = "Filters")]
+    state: Option<DeliveryState>,
     #[command(flatten)]
-    filter: Filter,
+    common: Common,
     #[command(flatten)]
     list: ListOptions,
     #[command(flatten)]
     gateway: GatewayOptions,
 }
 
+/// What deliveries have in common, whatever their state.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Filters")]
-struct Filter {
-    /// Only those in this state: pending, delivered, dead, cancelled or skipped
-    #[arg(long)]
-    state: Option<DeliveryState>,
+pub struct Common {
     /// Only those to this endpoint: end_…
     #[arg(long)]
     endpoint: Option<String>,
@@ -103,7 +104,7 @@ impl DeliveriesArgs {
             let clock = Clock::system();
             let gateway = self.gateway.gateway(&clock)?;
             let Some(Get::Get { id, json }) = self.one else {
-                let query = self.filter.query();
+                let query = self.common.query(self.state);
                 return self
                     .list
                     .show::<Delivery>(&gateway, &query, &clock, out)
@@ -119,10 +120,11 @@ impl DeliveriesArgs {
     }
 }
 
-impl Filter {
-    fn query(&self) -> Query {
+impl Common {
+    /// The deliveries in `state`, or in any, that have it in common.
+    pub fn query(&self, state: Option<DeliveryState>) -> Query {
         Query::new(PATH)
-            .with("state", self.state.as_ref())
+            .with("state", state.as_ref())
             .with("endpoint", self.endpoint.as_ref())
             .with("listener", self.listener.as_ref())
             .with("event", self.event.as_ref())

@@ -1,6 +1,6 @@
 //! Making a key. It is shown this once, so that it can be copied or put into a file.
 
-use std::io::{IsTerminal as _, Write, stdout};
+use std::io::{self, IsTerminal as _, Write, stdout};
 
 use clap::Args;
 use owo_colors::OwoColorize as _;
@@ -39,9 +39,9 @@ pub struct Create {
 
 /// A key that was made.
 #[derive(Deserialize)]
-struct Made {
+pub(super) struct Made {
     #[serde(flatten)]
-    about: Key,
+    pub(super) about: Key,
     key: String,
 }
 
@@ -62,17 +62,24 @@ impl Create {
             return Ok(Exit::Success);
         }
         let made: Made = answer.read()?;
-        let end = match made.about.expires_at {
+        made.show("is made", now, out)?;
+        Ok(Exit::Success)
+    }
+}
+
+impl Made {
+    /// Shows it, after what `came` of it.
+    pub(super) fn show(&self, came: &str, now: Timestamp, out: &mut dyn Write) -> io::Result<()> {
+        let end = match self.about.expires_at {
             Some(time) => format!("expires {}", Both { time, now }),
             None => "never expires".to_owned(),
         };
-        let about = format!("{} ({}) is made; it {end}", made.about.name, made.about.id);
         let mut errors = anstream::stderr();
-        writeln!(errors, "{about}")?;
+        let (name, id) = (&self.about.name, &self.about.id);
+        writeln!(errors, "{name} ({id}) {came}; it {end}")?;
         if stdout().is_terminal() {
             writeln!(errors, "{}", "The key is shown this once:".dimmed())?;
         }
-        writeln!(out, "{}", made.key)?;
-        Ok(Exit::Success)
+        writeln!(out, "{}", self.key)
     }
 }

@@ -1,13 +1,14 @@
 //! `riposte keys`: who may speak for a project.
 
 mod make;
+mod rotate;
 mod view;
 
 use std::io::Write;
 
 use clap::{Args, Subcommand};
 
-use self::{make::Create, view::Key};
+use self::{make::Create, rotate::Rotate, view::Key};
 use super::{
     CliError, Exit,
     client::{GatewayOptions, block_on},
@@ -23,6 +24,7 @@ Examples:
   riposte keys --project acme
   riposte keys create CI --expires 90d --scope events:write
   riposte keys create CI --project acme > acme.key      the key alone, in a file
+  riposte keys rotate key_01h455vb4pex5vsknk084sn02q --grace 1h > acme.key
   riposte keys revoke key_01h455vb4pex5vsknk084sn02q
 
 Exit codes:
@@ -30,7 +32,7 @@ Exit codes:
   1  there are none, or no such key
   2  it could not be done";
 
-/// List, make and revoke API keys of a project.
+/// List, make, rotate and revoke API keys of a project.
 ///
 /// Lists the keys of the project, the newest first, those that were revoked too.
 #[derive(Debug, Args)]
@@ -47,6 +49,7 @@ pub struct KeysArgs {
 #[derive(Debug, Subcommand)]
 enum What {
     Create(Create),
+    Rotate(Rotate),
     /// Revoke a key: it opens nothing from now on.
     Revoke {
         /// The key: key_…
@@ -55,7 +58,7 @@ enum What {
 }
 
 impl KeysArgs {
-    /// Lists, makes or revokes.
+    /// Lists, makes, rotates or revokes.
     ///
     /// # Errors
     /// If the gateway cannot be asked, or refuses.
@@ -69,6 +72,7 @@ impl KeysArgs {
                     self.list.show::<Key>(&gateway, &query, &clock, out).await
                 }
                 Some(What::Create(create)) => create.run(&gateway, clock.now(), out).await,
+                Some(What::Rotate(rotate)) => rotate.run(&gateway, clock.now(), out).await,
                 Some(What::Revoke { id }) => {
                     gateway.delete(&at(PATH, &id)).await?.granted()?;
                     writeln!(

@@ -20,6 +20,7 @@ pub struct Key {
     pub expires_at: Option<Timestamp>,
     revoked_at: Option<Timestamp>,
     last_used_at: Option<Timestamp>,
+    successor: Option<String>,
 }
 
 impl Row for Key {
@@ -48,6 +49,10 @@ impl Key {
             (None, Some(at)) if at <= now => {
                 (Sign::Aside, format!("expired {}", from_now(at, now)))
             }
+            (None, Some(at)) if self.successor.is_some() => (
+                Sign::Waiting,
+                format!("rotated, ends {}", from_now(at, now)),
+            ),
             (None, Some(at)) => (Sign::Good, format!("expires {}", from_now(at, now))),
             (None, None) => (Sign::Good, "live".to_owned()),
         };

@@ -9,6 +9,7 @@ use owo_colors::OwoColorize as _;
 use serde::Deserialize;
 
 use self::selection::Selection;
+pub use self::selection::options_for;
 use super::{
     CliError, Exit,
     client::{Gateway, GatewayOptions, block_on},
@@ -242,11 +243,16 @@ impl DryRun {
     }
 
     fn count(&self) -> String {
-        let least = if self.exact { "" } else { "at least " };
-        match self.matched {
-            1 => format!("{least}1 dead letter"),
-            many => format!("{least}{many} dead letters"),
-        }
+        dead_letters(self.matched, self.exact)
+    }
+}
+
+/// So many dead letters, or at least so many, in words.
+pub fn dead_letters(count: u64, is_exact: bool) -> String {
+    let least = if is_exact { "" } else { "at least " };
+    match count {
+        1 => format!("{least}1 dead letter"),
+        many => format!("{least}{many} dead letters"),
     }
 }
 

@@ -4,7 +4,7 @@ use clap::Args;
 use serde_json::{Map, Value};
 
 use crate::{
-    cli::moment::Moment,
+    cli::{moment::Moment, serve::quoted},
     domain::{attempt::ErrorKind, delivery::DeadReason, time::Timestamp},
 };
 
@@ -78,6 +78,22 @@ impl Selection {
     }
 }
 
+/// The options by which a user means what `selection` of the API means; none where none do.
+pub fn options_for(selection: &Map<String, Value>) -> Option<String> {
+    let option = |(name, value): (&String, &Value)| {
+        let option = match name.as_str() {
+            "endpoint" => "--endpoint",
+            "reason" => "--reason",
+            "error_kind" => "--error",
+            // To leave out what is not known would mean more than is meant.
+            _ => return None,
+        };
+        Some(format!("{option} {}", quoted(value.as_str()?)))
+    };
+    let options = selection.iter().map(option);
+    Some(options.collect::<Option<Vec<_>>>()?.join(" "))
+}
+
 #[cfg(test)]
 mod tests {
     use clap::Parser;
@@ -127,5 +143,17 @@ mod tests {
         ] {
             assert_eq!(body(nonsense), None, "{nonsense:?}");
         }
+    }
+
+    #[test]
+    fn options_mean_what_the_selection_of_the_api_means_or_there_are_none() {
+        let options = |selection: &Value| options_for(selection.as_object().expect("an object"));
+        let selection = json!({
+            "endpoint": "end_1", "reason": "attempts_exhausted", "error_kind": "status_5xx"
+        });
+        let line = options(&selection).expect("options");
+        let words: Vec<_> = line.split(' ').collect();
+        assert_eq!(body(&words), Some(selection));
+        assert_eq!(options(&json!({"reason": "gone", "colour": "red"})), None);
     }
 }

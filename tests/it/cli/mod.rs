@@ -1,7 +1,9 @@
 //! The commands that ask a gateway, as processes: what users type, what they read, and how it ends.
 
 mod acting;
+mod administering;
 mod backing_up;
+mod dead_letters;
 mod explaining;
 mod listing;
 mod live;
