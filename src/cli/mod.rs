@@ -15,6 +15,7 @@ mod demo;
 mod endpoints;
 mod events;
 mod facts;
+mod find;
 mod follow;
 mod jobs;
 mod keys;

@@ -10,7 +10,9 @@ use owo_colors::OwoColorize as _;
 use self::tree::{Node, Trace};
 use super::{
     CliError, Exit,
-    client::{GatewayOptions, block_on},
+    client::{Gateway, GatewayOptions, block_on},
+    deliveries::Delivery,
+    find::{Hit, find},
     list::{at, line},
     terminal,
 };
@@ -20,10 +22,11 @@ const AFTER_HELP: &str = "\
 Examples:
   riposte trace evt_01h455vb4pex5vsknk084sn02q
   riposte trace evt_01h455vb4pex5vsknk084sn02q --json
+  riposte trace deploy-7                           the event that its producer calls so
 
 The tree begins with the first cause; the event that was asked about is marked.
 
-Exit codes: 0 here it is, 1 there is no such event, 2 the gateway could not be asked.";
+Exit codes: 0 here it is, 1 no event is called so, 2 the gateway could not be asked.";
 
 /// Show what led to an event and what came of it, as a tree.
 ///
@@ -32,7 +35,7 @@ Exit codes: 0 here it is, 1 there is no such event, 2 the gateway could not be a
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct TraceArgs {
-    /// The event: evt_…
+    /// The event (evt_…, or its producer's own id), or a delivery or an attempt of one
     id: String,
     /// Print what the API gives
     #[arg(long)]
@@ -50,7 +53,15 @@ impl TraceArgs {
         block_on(async {
             let clock = Clock::system();
             let gateway = self.gateway.gateway(&clock)?;
-            let path = format!("{}/trace", at("/v1/events", &self.id));
+            let found = find(&gateway, &self.id).await?;
+            let Some(hit) = found.one() else {
+                return found.write(self.json, out);
+            };
+            let Some(event) = event_of(&gateway, hit).await? else {
+                writeln!(anstream::stderr(), "no event is called so: {}", hit.summary)?;
+                return Ok(Exit::No);
+            };
+            let path = format!("{}/trace", at("/v1/events", &event));
             let answer = gateway.get(&path).await?.granted()?;
             match self.json {
                 true => line(&answer.text, out)?,
@@ -58,6 +69,19 @@ impl TraceArgs {
             }
             Ok(Exit::Success)
         })
+    }
+}
+
+/// The event that `hit` is, or is about.
+async fn event_of(gateway: &Gateway, hit: &Hit) -> Result<Option<String>, CliError> {
+    match (hit.kind.as_str(), hit.path()) {
+        ("event", _) => Ok(Some(hit.id.clone())),
+        ("delivery" | "attempt", Some(path)) => {
+            let answer = gateway.get(path).await?.granted()?;
+            let delivery: Delivery = answer.read()?;
+            Ok(Some(delivery.event.id))
+        }
+        _ => Ok(None),
     }
 }
 

@@ -1,7 +1,6 @@
 //! `riposte why`: the whole answer to "why did my webhook (not) arrive?", whatever one has at hand.
 
 mod event;
-mod find;
 mod standing;
 mod verdict;
 
@@ -9,11 +8,11 @@ use std::io::Write;
 
 use clap::Args;
 
-use self::find::{Hit, find};
 use super::{
     CliError, Exit,
     client::{Gateway, GatewayOptions, block_on},
     deliveries,
+    find::{Hit, find},
     list::line,
     terminal,
 };

@@ -165,8 +165,14 @@ async fn trace_draws_what_came_of_an_event() {
         .await
         .expect(200);
     assert_eq!(document.json(), given);
-    shell
-        .runs(&["trace", "evt_1"])
-        .await
-        .refused(1, "not_found");
+    let delivery = api.delivery_of(&event).await;
+    let attempt = id_of(&api.delivery(&delivery).await["attempts"][0]);
+    for other in ["deploy-7", &delivery, &attempt] {
+        let same = shell.runs(&["trace", other]).await;
+        assert_eq!(same.ended(0), drawn.out, "{other}");
+    }
+    let absent = shell.runs(&["trace", "evt_1"]).await;
+    absent.refused(1, "nothing is called so");
+    let no_event = shell.runs(&["trace", &endpoint]).await;
+    no_event.refused(1, "no event is called so: an endpoint");
 }

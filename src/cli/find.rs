@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use owo_colors::OwoColorize as _;
 use serde::Deserialize;
 
-use crate::cli::{
+use super::{
     CliError, Exit,
     client::{Answer, ClientError, Gateway, read},
     list::{Page, Query, line},
