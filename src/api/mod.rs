@@ -38,7 +38,7 @@ pub mod tag;
 pub mod write;
 
 use axum::{
-    Json, Router,
+    Router,
     extract::{DefaultBodyLimit, Request},
     http::{HeaderValue, header},
     response::IntoResponse as _,
@@ -56,7 +56,7 @@ pub fn router(state: ApiState) -> Router {
     let request_bytes = state.settings.request_bytes;
     let (router, document) = describe();
     router
-        .route("/openapi.json", get(async move || Json(document)))
+        .route("/openapi.json", get(openapi::written(&document)))
         .merge(reference::routes())
         .fallback(async |request: Request| {
             Problem::new(

@@ -8,6 +8,8 @@ mod answers;
 mod changes;
 mod common;
 
+use axum::{http::header, response::IntoResponse};
+use bytes::Bytes;
 use utoipa::{
     OpenApi as _,
     openapi::{
@@ -19,7 +21,10 @@ use utoipa::{
 
 use self::answers::Answers;
 pub use self::common::in_project;
-use super::{problem::Problem, stream};
+use super::{
+    problem::{Code, Problem},
+    stream,
+};
 
 /// What the document says beside the resources.
 #[derive(utoipa::OpenApi)]
@@ -57,6 +62,13 @@ struct Frame;
 
 /// The name of the security scheme.
 pub(super) const KEY: &str = "api_key";
+
+/// The answer that holds `document`. It is written once: as a tree it takes many times the memory.
+pub fn written(document: &OpenApi) -> impl IntoResponse + Clone + Send + Sync + 'static + use<> {
+    let json = serde_json::to_vec(document).map(Bytes::from);
+    let json = json.map_err(|error| Problem::new(Code::Internal, error.to_string()));
+    json.map(|json| ([(header::CONTENT_TYPE, "application/json")], json))
+}
 
 /// `paths` with what holds for all of them.
 pub fn complete(paths: OpenApi) -> OpenApi {
