@@ -67,6 +67,17 @@ pub fn read<T: DeserializeOwned>(bytes: &[u8]) -> ApiResult<T> {
     })
 }
 
+/// Reads `bytes` as [`read`] does; of a body that is empty, what is there by default.
+///
+/// # Errors
+/// The first place that is not well-formed, or not what `T` has there.
+pub fn read_or_default<T: DeserializeOwned + Default>(bytes: &[u8]) -> ApiResult<T> {
+    match bytes.trim_ascii() {
+        [] => Ok(T::default()),
+        bytes => read(bytes),
+    }
+}
+
 /// The JSON Pointer of a place.
 fn pointer(path: &serde_path_to_error::Path) -> String {
     path.iter().fold(String::new(), |pointer, segment| {

@@ -14,7 +14,7 @@ use super::{
     answer::Answer,
     auth::InProject,
     endpoints::secret::MAX_GRACE,
-    extract::{Body, Id, Parameters, RawBody, read},
+    extract::{Body, Id, Parameters, RawBody, read_or_default},
     page::{ListParameters, Page},
     problem::{ApiResult, Problem},
     refusals::{BadParameter, Invalid, NotFound, WrongState},
@@ -193,7 +193,7 @@ async fn rotate(
         body: RawBody(body),
     }: Write<RawBody>,
 ) -> WriteResult<Answer> {
-    let wanted = KeyRotation::parse(&body)?;
+    let wanted = read_or_default::<KeyRotation>(&body)?;
     let grace = wanted.grace(state.settings.rotation_grace)?;
     let key = ApiKey::generate(state.ids.next(change.now), &state.chance);
     let rotation = Rotation {
@@ -212,14 +212,6 @@ async fn rotate(
 }
 
 impl KeyRotation {
-    /// Reads a body, which may be empty.
-    fn parse(body: &[u8]) -> ApiResult<Self> {
-        match body.trim_ascii() {
-            [] => Ok(Self::default()),
-            body => read(body),
-        }
-    }
-
     fn grace(&self, default: Duration) -> ApiResult<Duration> {
         match self.grace {
             None => Ok(default),

@@ -13,7 +13,7 @@ use crate::{
         access::{Scope, needs},
         answer::Answer,
         auth::InProject,
-        extract::{Id, RawBody, read},
+        extract::{Id, RawBody, read_or_default},
         finish::finish,
         problem::{ApiResult, Problem},
         refusals::{Invalid, NotFound, WrongState},
@@ -85,7 +85,7 @@ async fn rotate(
         body: RawBody(body),
     }: Write<RawBody>,
 ) -> WriteResult<Answer> {
-    let wanted = Rotation::parse(&body)?;
+    let wanted = read_or_default::<Rotation>(&body)?;
     let grace = wanted.grace(state.settings.rotation_grace)?;
     let secret = match wanted.secret {
         Some(text) => check_secret(text)?,
@@ -111,14 +111,6 @@ async fn rotate(
 }
 
 impl Rotation {
-    /// Reads a body, which may be empty.
-    fn parse(body: &[u8]) -> ApiResult<Self> {
-        match body.trim_ascii() {
-            [] => Ok(Self::default()),
-            body => read(body),
-        }
-    }
-
     fn grace(&self, default: Duration) -> ApiResult<Duration> {
         match self.grace {
             None => Ok(default),

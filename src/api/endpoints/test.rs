@@ -18,7 +18,7 @@ use crate::{
         auth::InProject,
         deliveries::{self, AttemptView, DeliveryView, attempt_view, in_passing},
         events::given::Given,
-        extract::{Id, Parameters, RawBody, read},
+        extract::{Id, Parameters, RawBody, read_or_default},
         page::parameter,
         problem::{ApiResult, Code, Problem},
         refusals::{EndpointTestRefused, NotFound},
@@ -139,10 +139,7 @@ pub async fn test(
 ) -> WriteResult<(StatusCode, [(HeaderName, &'static str); 1], Json<TestView>)> {
     let endpoint = state.store.endpoint(by.project.id, id).await?;
     let wait = checked_wait(wait.as_deref())?;
-    let document: EndpointTest = match body.trim_ascii().is_empty() {
-        true => EndpointTest::default(),
-        false => read(&body)?,
-    };
+    let document: EndpointTest = read_or_default(&body)?;
     let event = event(&state, &by, document.event.as_deref()).await?;
     let (status, view) = match document.url {
         Some(url) => {

@@ -8,7 +8,7 @@ use crate::{
     api::{
         answer::Answer,
         auth::{Caller, InProject},
-        extract::{Id, RawBody, read},
+        extract::{Id, RawBody, read_or_default},
         finish::finish,
         problem::{ApiResult, Code, Problem},
         refusals::{Invalid, NotFound, WrongState},
@@ -111,10 +111,7 @@ pub async fn erase(
         body: RawBody(body),
     }: Write<RawBody>,
 ) -> WriteResult<Answer> {
-    let asked: EraseRequest = match body.trim_ascii().is_empty() {
-        true => EraseRequest::default(),
-        false => read(&body)?,
-    };
+    let asked: EraseRequest = read_or_default(&body)?;
     let event = state.store.event(project.id, id).await?.event;
     let seen_by = match caller {
         Caller::Operator => None,
