@@ -15,7 +15,7 @@ pub use self::{
 use super::{
     CliError, Exit,
     client::{GatewayOptions, block_on},
-    list::{ListOptions, Query, at, line},
+    list::{ListOptions, Query, at, show_one},
 };
 use crate::{
     clock::Clock,
@@ -110,12 +110,10 @@ impl DeliveriesArgs {
                     .show::<Delivery>(&gateway, &query, &clock, out)
                     .await;
             };
-            let answer = gateway.get(&at(PATH, &id)).await?.granted()?;
-            match json {
-                true => line(&answer.text, out)?,
-                false => write(&answer.read()?, clock.now(), out)?,
-            }
-            Ok(Exit::Success)
+            show_one(&gateway, &at(PATH, &id), json, out, |answer, out| {
+                Ok(write(&answer.read()?, clock.now(), out)?)
+            })
+            .await
         })
     }
 }

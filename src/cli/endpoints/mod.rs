@@ -10,7 +10,7 @@ use super::{
     CliError, Exit,
     client::{GatewayOptions, block_on},
     facts::Facts,
-    list::{ListOptions, Query, Row, at, line},
+    list::{ListOptions, Query, Row, at, show_one},
     look::Sign,
     moment::{Both, from_now},
 };
@@ -120,12 +120,10 @@ impl EndpointsArgs {
                     .show::<Endpoint>(&gateway, &query, &clock, out)
                     .await;
             };
-            let answer = gateway.get(&at(PATH, &id)).await?.granted()?;
-            match json {
-                true => line(&answer.text, out)?,
-                false => answer.read::<Endpoint>()?.write(clock.now(), out)?,
-            }
-            Ok(Exit::Success)
+            show_one(&gateway, &at(PATH, &id), json, out, |answer, out| {
+                Ok(answer.read::<Endpoint>()?.write(clock.now(), out)?)
+            })
+            .await
         })
     }
 }

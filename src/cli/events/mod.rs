@@ -15,7 +15,7 @@ pub use self::show::write_summary;
 use super::{
     CliError, Exit,
     client::{GatewayOptions, block_on},
-    list::{ListOptions, Query, Row, at, line},
+    list::{ListOptions, Query, Row, at, show_one},
     moment::from_now,
 };
 use crate::{
@@ -157,15 +157,11 @@ impl EventsArgs {
                 let query = self.filter.query();
                 return self.list.show::<Event>(&gateway, &query, &clock, out).await;
             };
-            let answer = gateway.get(&at(PATH, &id)).await?.granted()?;
-            match json {
-                true => line(&answer.text, out)?,
-                false => {
-                    let sent = Sent::parse(&answer.text)?;
-                    show::write(&answer.read()?, &sent, clock.now(), out)?;
-                }
-            }
-            Ok(Exit::Success)
+            show_one(&gateway, &at(PATH, &id), json, out, |answer, out| {
+                let sent = Sent::parse(&answer.text)?;
+                Ok(show::write(&answer.read()?, &sent, clock.now(), out)?)
+            })
+            .await
         })
     }
 }

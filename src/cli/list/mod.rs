@@ -123,6 +123,25 @@ impl ListOptions {
     }
 }
 
+/// Shows the one thing at `path`: with `json` as the API gives it, else as `write` has it.
+///
+/// # Errors
+/// If the gateway cannot be asked or refuses, or nothing can be written.
+pub async fn show_one(
+    gateway: &Gateway,
+    path: &str,
+    json: bool,
+    out: &mut dyn Write,
+    write: impl FnOnce(&Answer, &mut dyn Write) -> Result<(), CliError>,
+) -> Result<Exit, CliError> {
+    let answer = gateway.get(path).await?.granted()?;
+    match json {
+        true => line(&answer.text, out)?,
+        false => write(&answer, out)?,
+    }
+    Ok(Exit::Success)
+}
+
 impl Page {
     /// The page that is answered.
     ///

@@ -11,7 +11,7 @@ use super::{
     CliError, Exit,
     client::{GatewayOptions, block_on},
     facts::Facts,
-    list::{ListOptions, Query, Row, at, line},
+    list::{ListOptions, Query, Row, at, show_one},
     look::Sign,
     moment::Both,
     pretty::pretty,
@@ -136,12 +136,10 @@ impl ListenersArgs {
                     .show::<Listener>(&gateway, &query, &clock, out)
                     .await;
             };
-            let answer = gateway.get(&at(PATH, &id)).await?.granted()?;
-            match json {
-                true => line(&answer.text, out)?,
-                false => answer.read::<Listener>()?.write(clock.now(), out)?,
-            }
-            Ok(Exit::Success)
+            show_one(&gateway, &at(PATH, &id), json, out, |answer, out| {
+                Ok(answer.read::<Listener>()?.write(clock.now(), out)?)
+            })
+            .await
         })
     }
 }

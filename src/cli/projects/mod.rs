@@ -10,7 +10,7 @@ use self::view::Project;
 use super::{
     CliError, Exit,
     client::{GatewayOptions, block_on},
-    list::{ListOptions, Query, at, line},
+    list::{ListOptions, Query, at, show_one},
 };
 use crate::clock::Clock;
 
@@ -67,12 +67,10 @@ impl ProjectsArgs {
                     .show::<Project>(&gateway, &query, &clock, out)
                     .await;
             };
-            let answer = gateway.get(&at(PATH, &called)).await?.granted()?;
-            match json {
-                true => line(&answer.text, out)?,
-                false => answer.read::<Project>()?.write(clock.now(), out)?,
-            }
-            Ok(Exit::Success)
+            show_one(&gateway, &at(PATH, &called), json, out, |answer, out| {
+                Ok(answer.read::<Project>()?.write(clock.now(), out)?)
+            })
+            .await
         })
     }
 }

@@ -13,7 +13,7 @@ use super::{
     client::{Gateway, GatewayOptions, block_on},
     deliveries::Delivery,
     find::{Hit, find},
-    list::{at, line},
+    list::{at, show_one},
     terminal,
 };
 use crate::clock::Clock;
@@ -62,12 +62,10 @@ impl TraceArgs {
                 return Ok(Exit::No);
             };
             let path = format!("{}/trace", at("/v1/events", &event));
-            let answer = gateway.get(&path).await?.granted()?;
-            match self.json {
-                true => line(&answer.text, out)?,
-                false => draw(&answer.read()?, out)?,
-            }
-            Ok(Exit::Success)
+            show_one(&gateway, &path, self.json, out, |answer, out| {
+                draw(&answer.read()?, out)
+            })
+            .await
         })
     }
 }
