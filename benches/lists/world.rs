@@ -8,9 +8,8 @@ use riposte::{
         delivery::Cause,
         draft::EventDraft,
         event::{Data, EventType},
-        ids::{
-            DeliveryId, EndpointId, EventId, Ids, ListenerId, NodeId, ProjectId, default_project,
-        },
+        ids::{DeliveryId, EndpointId, EventId, Ids, ListenerId, ProjectId, default_project},
+        lease::Lease,
         seal::{Keyring, SealingKey},
         time::Timestamp,
     },
@@ -91,7 +90,7 @@ impl World {
         })
         .await?;
         let ids = Ids::new(chance);
-        let node: NodeId = ids.next(BEGIN);
+        let lease = Lease::first(ids.next(BEGIN));
         let events = deliveries / DELIVERIES_EACH;
         let mut names = None;
         for first in (0..events).step_by(BATCH) {
@@ -107,7 +106,7 @@ impl World {
                 });
             }
             let context = AcceptContext {
-                node,
+                lease,
                 now,
                 keys_since: BEGIN,
             };
@@ -119,7 +118,7 @@ impl World {
                 .filter(|delivery| matches!(delivery.fate, Fate::Pending { owned: true, .. }))
                 .filter_map(|delivery| Some(outcome(&ids, delivery, delivery.endpoint?, now)))
                 .collect();
-            store.record(node, &outcomes, now).await?;
+            store.record(lease, &outcomes, now).await?;
         }
         store.close().await;
         Ok(names.ok_or("too few deliveries")?)

@@ -23,6 +23,7 @@ pub mod ids;
 pub mod job;
 pub mod json;
 mod json_object;
+pub mod lease;
 pub mod lineage;
 pub mod list;
 pub mod listener;

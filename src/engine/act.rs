@@ -66,7 +66,8 @@ impl Gateway {
             Target::Webhook(endpoint) => self.parts.lanes.withdraw(endpoint, id),
             Target::Emit => None,
         };
-        let cancelled = store.cancel(project, id, withdrawn.is_some(), change, answer);
+        let lease = withdrawn.as_ref().map(|job| job.lease);
+        let cancelled = store.cancel(project, id, lease, change, answer);
         let cancelled = cancelled.await;
         if cancelled.is_err() {
             let jobs = withdrawn.into_iter().collect();

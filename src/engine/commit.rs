@@ -3,7 +3,7 @@
 //! There is no wait to gather more: while one transaction is made durable, its successor fills up
 //! by itself, so a group is as large as the load asks for and a lone event waits for nobody.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use tokio::sync::{Notify, mpsc, oneshot};
 
@@ -11,6 +11,7 @@ use super::{admission::Permit, context::Context, directory::Directory, lanes::La
 use crate::{
     domain::{
         ids::{DeliveryId, EndpointId},
+        lease::Lease,
         time::Timestamp,
     },
     store::{
@@ -149,7 +150,7 @@ impl GroupCommit {
         }
         let units: Vec<_> = group.iter().map(|submission| &submission.unit).collect();
         let context = AcceptContext {
-            node: self.context.node,
+            lease: self.context.lease(),
             now,
             keys_since: now.minus(self.context.settings.dedupe_window),
         };
@@ -157,7 +158,7 @@ impl GroupCommit {
         for (place, submission) in group.iter().enumerate() {
             let stored = matches!(&result, Ok(results) if results[place] == Acceptance::Stored);
             match stored {
-                true => self.begin(&submission.unit).await,
+                true => self.begin(&submission.unit, context.lease).await,
                 false => self.unreserve(&submission.unit),
             }
         }
@@ -189,8 +190,8 @@ impl GroupCommit {
         }
     }
 
-    /// Lets begin what a stored unit has brought.
-    async fn begin(&self, unit: &Unit) {
+    /// Lets begin what a stored unit has brought, which is owned under `lease`.
+    async fn begin(&self, unit: &Unit, lease: Lease) {
         let mut homeless = Vec::new();
         for delivery in &unit.deliveries {
             let (Fate::Pending { owned, due }, Some(endpoint)) =
@@ -199,7 +200,9 @@ impl GroupCommit {
                 continue;
             };
             match owned {
-                true => homeless.extend(self.lanes.offer(job(delivery, endpoint, *due)).err()),
+                true => {
+                    homeless.extend(self.lanes.offer(job(delivery, lease, endpoint, *due)).err())
+                }
                 false => self.lanes.note_backlog(endpoint, *due),
             }
         }
@@ -234,8 +237,9 @@ impl From<&StoreError> for CommitError {
 }
 
 /// A delivery that has just been written, as a job.
-fn job(delivery: &NewDelivery, endpoint: EndpointId, due: Timestamp) -> Job {
+fn job(delivery: &NewDelivery, lease: Lease, endpoint: EndpointId, due: Timestamp) -> Job {
     Job {
+        lease,
         delivery: delivery.id,
         project: delivery.project,
         endpoint,
@@ -249,20 +253,28 @@ fn job(delivery: &NewDelivery, endpoint: EndpointId, due: Timestamp) -> Job {
 
 /// Gives jobs that no lane takes back to the store.
 pub(super) async fn release(context: &Context, lanes: &Lanes, jobs: Vec<Job>) {
-    if jobs.is_empty() {
-        return;
-    }
-    let ids: Vec<DeliveryId> = jobs.iter().map(|job| job.delivery).collect();
     let Context { store, clock, .. } = context;
-    while let Err(error) = store.release(context.node, &ids, clock.now()).await {
-        tracing::error!(%error, "deliveries could not be given back to the store");
-        if !error.is_transient() {
-            return;
+    for (lease, deliveries) in by_lease(&jobs) {
+        while let Err(error) = store.release(lease, &deliveries, clock.now()).await {
+            tracing::error!(%error, "deliveries could not be given back to the store");
+            if !error.is_transient() {
+                return;
+            }
+            context.back_off().await;
         }
-        context.back_off().await;
     }
     let now = clock.now();
     for job in jobs {
         lanes.note_backlog(job.endpoint, now);
     }
+}
+
+/// The deliveries of `jobs` by the lease under which they are owned: one, but for a moment after it was
+/// lost.
+pub(super) fn by_lease(jobs: &[Job]) -> BTreeMap<Lease, Vec<DeliveryId>> {
+    let mut deliveries = BTreeMap::<_, Vec<_>>::new();
+    for job in jobs {
+        deliveries.entry(job.lease).or_default().push(job.delivery);
+    }
+    deliveries
 }

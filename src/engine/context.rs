@@ -2,14 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
+use super::membership::Membership;
 use crate::{
     clock::Clock,
-    domain::{
-        chance::Chance,
-        ids::{Ids, NodeId},
-        retention::Retention,
-        retry::RetryPolicy,
-    },
+    domain::{chance::Chance, ids::Ids, lease::Lease, retention::Retention, retry::RetryPolicy},
     net::sender::Sender,
     store::Store,
 };
@@ -54,7 +50,7 @@ pub(crate) struct Context {
     pub(crate) clock: Clock,
     pub(crate) chance: Chance,
     pub(crate) ids: Arc<Ids>,
-    pub(crate) node: NodeId,
+    pub(crate) membership: Arc<Membership>,
     pub(crate) sender: Arc<dyn Sender>,
     pub(crate) settings: Arc<EngineSettings>,
 }
@@ -62,6 +58,11 @@ pub(crate) struct Context {
 impl Context {
     /// How long to wait before the store is asked again after it failed.
     pub(crate) const STORE_BACKOFF: Duration = Duration::from_millis(200);
+
+    /// The lease under which what is taken now is held. It may be another one a moment later.
+    pub(crate) fn lease(&self) -> Lease {
+        self.membership.lease()
+    }
 
     /// Waits before the store is asked again.
     pub(crate) async fn back_off(&self) {

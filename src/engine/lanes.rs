@@ -255,14 +255,11 @@ impl Lanes {
         self.lock().stopped = true;
     }
 
-    /// Lets go of what waits in memory, and gives its names.
-    pub(super) fn clear(&self) -> Vec<DeliveryId> {
+    /// Lets go of what waits in memory, and gives it.
+    pub(super) fn clear(&self) -> Vec<Job> {
         let mut state = self.lock();
         let lanes = state.lanes.values_mut();
-        lanes
-            .flat_map(|lane| lane.waiting.drain(..))
-            .map(|job| job.delivery)
-            .collect()
+        lanes.flat_map(|lane| lane.waiting.drain(..)).collect()
     }
 
     /// Changes the state of a lane, brings the indexes up to date and wakes who waits.

@@ -17,6 +17,7 @@ mod jobs;
 mod judge;
 mod lane;
 mod lanes;
+mod membership;
 mod notes;
 mod pace;
 mod plan;
@@ -48,12 +49,12 @@ pub use trial::{MAX_TRIAL, TEST_EVENT_TYPE, TestEvent, TrialError, TrialRequest}
 use self::{
     admission::Admission, commit::GroupCommit, context::Context, directory::Directory,
     dispatch::Attempts, fanout::FanoutWorker, gateway::Parts, jobs::JobRunner, judge::Judge,
-    lanes::Lanes, plan::Planner, rates::Rates, record::Recording, refill::Refill,
-    refusals::Refusals, retention::Sweeper, rulebook::Rulebook,
+    lanes::Lanes, membership::Membership, plan::Planner, rates::Rates, record::Recording,
+    refill::Refill, refusals::Refusals, retention::Sweeper, rulebook::Rulebook,
 };
 use crate::{
     clock::Clock,
-    domain::{chance::Chance, ids::Ids},
+    domain::{chance::Chance, ids::Ids, lease::Lease},
     net::sender::Sender,
     store::{Store, StoreResult},
 };
@@ -103,19 +104,19 @@ impl Engine {
             ids,
             sender,
         } = surroundings;
-        let node = ids.next(clock.now());
+        let lease = Lease::first(ids.next(clock.now()));
         let context = Context {
             store,
             clock,
             chance,
             ids,
-            node,
+            membership: Arc::new(Membership::new(lease)),
             sender,
             settings: Arc::new(settings),
         };
         let now = context.clock.now();
-        let released = context.store.release_expired(node, now).await?;
-        tracing::info!(%node, released, "the engine takes up what is stored");
+        let released = context.store.release_expired(lease, now).await?;
+        tracing::info!(node = %lease.node, released, "the engine takes up what is stored");
         Ok(Self::assemble(context))
     }
 
@@ -242,8 +243,10 @@ impl Engine {
         }
         let waiting = lanes.clear();
         let now = context.clock.now();
-        if let Err(error) = context.store.release(context.node, &waiting, now).await {
-            tracing::warn!(%error, "the next start releases what waited in memory");
+        for (lease, deliveries) in commit::by_lease(&waiting) {
+            if let Err(error) = context.store.release(lease, &deliveries, now).await {
+                tracing::warn!(%error, "the next start releases what waited in memory");
+            }
         }
     }
 }

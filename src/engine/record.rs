@@ -2,13 +2,13 @@
 //! An attempt holds its slot until its outcome is durable, so a crash repeats no more than what
 //! holds a slot.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use tokio::sync::mpsc;
 
 use super::{context::Context, directory::Directory, lanes::Lanes};
 use crate::{
-    domain::delivery::DeliveryState,
+    domain::{delivery::DeliveryState, lease::Lease},
     store::{
         StoreResult,
         queue::Job,
@@ -61,19 +61,26 @@ impl Recording {
     pub(super) async fn run(mut self) {
         let mut group = Vec::with_capacity(GROUP);
         while self.outcomes.recv_many(&mut group, GROUP).await > 0 {
-            let (jobs, outcomes): (Vec<_>, Vec<_>) = group.drain(..).unzip();
-            self.write(jobs, outcomes).await;
+            let mut by_lease = BTreeMap::<Lease, (Vec<_>, Vec<_>)>::new();
+            for (job, outcome) in group.drain(..) {
+                let (jobs, outcomes) = by_lease.entry(job.lease).or_default();
+                jobs.push(job);
+                outcomes.push(outcome);
+            }
+            for (lease, (jobs, outcomes)) in by_lease {
+                self.write(lease, jobs, outcomes).await;
+            }
         }
     }
 
-    /// Writes outcomes, again and again while the store is unavailable; if it refuses them, each
+    /// Writes outcomes of what is owned under `lease`, again and again while the store is unavailable; if it refuses them, each
     /// by itself, so that one bad outcome stands alone.
-    async fn write(&self, jobs: Vec<Job>, outcomes: Vec<Outcome>) {
-        match self.insist(&outcomes).await {
+    async fn write(&self, lease: Lease, jobs: Vec<Job>, outcomes: Vec<Outcome>) {
+        match self.insist(lease, &outcomes).await {
             Ok(recorded) => self.finish(jobs, &outcomes, &recorded).await,
             Err(_) if outcomes.len() > 1 => {
                 for (job, outcome) in jobs.into_iter().zip(outcomes) {
-                    Box::pin(self.write(vec![job], vec![outcome])).await;
+                    Box::pin(self.write(lease, vec![job], vec![outcome])).await;
                 }
             }
             Err(error) => {
@@ -86,15 +93,10 @@ impl Recording {
         }
     }
 
-    async fn insist(&self, outcomes: &[Outcome]) -> StoreResult<Vec<Recorded>> {
+    async fn insist(&self, lease: Lease, outcomes: &[Outcome]) -> StoreResult<Vec<Recorded>> {
         loop {
             let now = self.context.clock.now();
-            match self
-                .context
-                .store
-                .record(self.context.node, outcomes, now)
-                .await
-            {
+            match self.context.store.record(lease, outcomes, now).await {
                 Err(error) if error.is_transient() => {
                     tracing::error!(%error, "attempts could not be recorded; trying again");
                     self.context.back_off().await;

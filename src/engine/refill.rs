@@ -121,7 +121,7 @@ impl Refill {
         let claims = self
             .context
             .store
-            .claim_due(self.context.node, &open, now)
+            .claim_due(self.context.lease(), &open, now)
             .await?;
         for claim in claims {
             self.fill(claim).await;

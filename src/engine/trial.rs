@@ -167,6 +167,7 @@ impl Gateway {
         let event = self.event_of(project, endpoint.id, event)?;
         let now = context.clock.now();
         let job = Job {
+            lease: context.lease(),
             delivery: context.ids.next(now),
             project: project.id,
             endpoint: endpoint.id,

@@ -15,16 +15,13 @@ use super::{
     seen_types, skips,
     unit::{Acceptance, Asked, Continuation, Fate, NewDelivery, Unit},
 };
-use crate::domain::{
-    ids::{NodeId, ProjectId},
-    time::Timestamp,
-};
+use crate::domain::{ids::ProjectId, lease::Lease, time::Timestamp};
 
 /// Under what circumstances units are written.
 #[derive(Debug, Clone, Copy)]
 pub struct AcceptContext {
-    /// Who holds what is begun as owned.
-    pub node: NodeId,
+    /// Under which lease what is begun as owned is held.
+    pub lease: Lease,
     /// The time.
     pub now: Timestamp,
     /// Keys of events that came before this are forgotten.
@@ -222,7 +219,7 @@ impl<'a> Batch<'a> {
             journal.delivery(delivery.project, delivery.id, state, reason);
             deltas.add(delivery.project, Counter::of(state), 1);
         }
-        enqueue(connection, &deliveries, context.node).await?;
+        enqueue(connection, &deliveries, context.lease).await?;
         let cursors: Vec<_> = going.iter().flat_map(|unit| &unit.fanouts).collect();
         fanouts::insert(connection, &cursors).await?;
         for fanout in cursors {
@@ -286,7 +283,7 @@ async fn insert_deliveries(
 async fn enqueue(
     connection: &mut Connection,
     deliveries: &[&NewDelivery],
-    node: NodeId,
+    lease: Lease,
 ) -> StoreResult<()> {
     let waiting: Vec<_> = deliveries
         .iter()
@@ -309,7 +306,7 @@ async fn enqueue(
                     .bind(id.to_string())
                     .bind(endpoint.to_string())
                     .bind(due.as_millis())
-                    .bind(owned.then(|| node.to_string()))
+                    .bind(owned.then(|| lease.to_string()))
             },
         )
         .await?;

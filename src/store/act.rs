@@ -18,6 +18,7 @@ use crate::domain::{
     delivery::{CancelReason, Delivery, DeliveryState, Target},
     event::Loss,
     ids::{DeliveryId, EndpointId, ProjectId},
+    lease::Lease,
     time::Timestamp,
 };
 
@@ -49,7 +50,7 @@ pub enum Revival {
 
 impl Store {
     /// Calls a delivery off. `withdrawn` says that no attempt of it is under way or about to be
-    /// begun on this node, though the node may own it.
+    /// begun under that lease, though it may be owned under it.
     ///
     /// # Errors
     /// What `answer` refuses, and what [`Store::begin`] does;
@@ -58,7 +59,7 @@ impl Store {
         &self,
         project: ProjectId,
         id: DeliveryId,
-        withdrawn: bool,
+        withdrawn: Option<Lease>,
         change: &Change,
         answer: impl FnOnce(&Cancellation) -> Result<A, E>,
     ) -> Result<Done<Cancellation, A>, E> {
@@ -138,14 +139,15 @@ impl Store {
 async fn call_off(
     (connection, journal): (&mut Connection, &mut Journal),
     id: DeliveryId,
-    withdrawn: bool,
+    withdrawn: Option<Lease>,
     now: Timestamp,
 ) -> StoreResult<Cancellation> {
-    let removed = sqlx::query("DELETE FROM queue WHERE delivery_id = $1 AND (owner IS NULL OR $2)")
-        .bind(id.to_string())
-        .bind(withdrawn)
-        .execute(&mut *connection)
-        .await?;
+    let removed =
+        sqlx::query("DELETE FROM queue WHERE delivery_id = $1 AND (owner IS NULL OR owner = $2)")
+            .bind(id.to_string())
+            .bind(withdrawn.map(|lease| lease.to_string()))
+            .execute(&mut *connection)
+            .await?;
     if removed.rows_affected() == 1 {
         let closing = Closing::called_off(CancelReason::Requested);
         close(connection, &[id], closing, journal, now).await?;

@@ -1,5 +1,5 @@
-//! The queue: pending deliveries, each owned by the node that has it in memory, or free to be
-//! claimed once it is due.
+//! The queue: pending deliveries, each owned under the lease of the node that has it in memory, or
+//! free to be claimed once it is due.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -12,13 +12,16 @@ use super::{
 use crate::domain::{
     delivery::{CancelReason, DeadReason, DeliveryState},
     event::Event,
-    ids::{DeliveryId, EndpointId, EventId, NodeId, ProjectId},
+    ids::{DeliveryId, EndpointId, EventId, ProjectId},
+    lease::Lease,
     time::Timestamp,
 };
 
 /// A delivery that is ready to be attempted.
 #[derive(Debug, Clone)]
 pub struct Job {
+    /// Under which lease it is owned.
+    pub lease: Lease,
     /// The delivery.
     pub delivery: DeliveryId,
     /// Whom the delivery belongs to.
@@ -60,23 +63,23 @@ pub struct Claim {
 }
 
 impl Store {
-    /// Claims what is due for `node`, as wished.
+    /// Claims what is due under `lease`, as wished.
     ///
     /// # Errors
     /// If the store cannot be written: nothing is claimed then.
     pub async fn claim_due(
         &self,
-        node: NodeId,
+        lease: Lease,
         wishes: &[Wish],
         now: Timestamp,
     ) -> StoreResult<Vec<Claim>> {
         let (mut transaction, mut journal) = (self.write().await?, Journal::default());
         let mut claims = Vec::with_capacity(wishes.len());
         for wish in wishes {
-            let ids = own_due(&mut transaction, node, *wish, &mut journal, now).await?;
+            let ids = own_due(&mut transaction, lease, *wish, &mut journal, now).await?;
             claims.push(Claim {
                 endpoint: wish.endpoint,
-                jobs: jobs(&mut transaction, &ids).await?,
+                jobs: jobs(&mut transaction, lease, &ids).await?,
                 next_due: next_due(&mut transaction, wish.endpoint).await?,
             });
         }
@@ -84,14 +87,14 @@ impl Store {
         Ok(claims)
     }
 
-    /// Gives up what `node` owns of `deliveries`: others may claim it. What was to be called off
+    /// Gives up what is owned under `lease` of `deliveries`: others may claim it. What was to be called off
     /// once its attempt has ended is called off.
     ///
     /// # Errors
     /// If the store cannot be written.
     pub async fn release(
         &self,
-        node: NodeId,
+        lease: Lease,
         deliveries: &[DeliveryId],
         now: Timestamp,
     ) -> StoreResult<()> {
@@ -102,7 +105,7 @@ impl Store {
              RETURNING delivery_id",
         )
         .bind(list(deliveries))
-        .bind(node.to_string())
+        .bind(lease.to_string())
         .fetch_all(&mut *transaction)
         .await?;
         let journal = call_off(&mut transaction, &released, now).await?;
@@ -110,18 +113,18 @@ impl Store {
         Ok(())
     }
 
-    /// Releases what other nodes own, as [`Store::release`] does: one process has the file, so they
+    /// Releases what is owned under other leases, as [`Store::release`] does: one process has the file, so they
     /// are gone. Gives how much that was.
     ///
     /// # Errors
     /// If the store cannot be written.
-    pub async fn release_expired(&self, node: NodeId, now: Timestamp) -> StoreResult<usize> {
+    pub async fn release_expired(&self, lease: Lease, now: Timestamp) -> StoreResult<usize> {
         let mut transaction = self.write().await?;
         let released = sqlx::query(
             "UPDATE queue SET owner = NULL WHERE owner IS NOT NULL AND owner <> $1
              RETURNING delivery_id",
         )
-        .bind(node.to_string())
+        .bind(lease.to_string())
         .fetch_all(&mut *transaction)
         .await?;
         let journal = call_off(&mut transaction, &released, now).await?;
@@ -191,7 +194,7 @@ async fn call_off(
 
 async fn own_due(
     connection: &mut Connection,
-    node: NodeId,
+    lease: Lease,
     wish: Wish,
     journal: &mut Journal,
     now: Timestamp,
@@ -214,7 +217,7 @@ async fn own_due(
     sqlx::query(
         "UPDATE queue SET owner = $1 WHERE delivery_id IN (SELECT value FROM json_each($2))",
     )
-    .bind(node.to_string())
+    .bind(lease.to_string())
     .bind(list(&claimed))
     .execute(connection)
     .await?;
@@ -268,7 +271,11 @@ async fn close_empty(
     deliveries::close(connection, &empty, closing, journal, now).await
 }
 
-async fn jobs(connection: &mut Connection, claimed: &[DeliveryId]) -> StoreResult<Vec<Job>> {
+async fn jobs(
+    connection: &mut Connection,
+    lease: Lease,
+    claimed: &[DeliveryId],
+) -> StoreResult<Vec<Job>> {
     if claimed.is_empty() {
         return Ok(Vec::new());
     }
@@ -288,15 +295,16 @@ async fn jobs(connection: &mut Connection, claimed: &[DeliveryId]) -> StoreResul
     let mut jobs = HashMap::with_capacity(rows.len());
     for (row, event) in rows.iter().zip(wanted) {
         if let Some(event) = events.get(&event) {
-            let job = job(row, Arc::clone(event))?;
+            let job = job(row, lease, Arc::clone(event))?;
             jobs.insert(job.delivery, job);
         }
     }
     Ok(claimed.iter().filter_map(|id| jobs.remove(id)).collect())
 }
 
-fn job(row: &SqliteRow, event: Arc<Event>) -> StoreResult<Job> {
+fn job(row: &SqliteRow, lease: Lease, event: Arc<Event>) -> StoreResult<Job> {
     Ok(Job {
+        lease,
         delivery: row.parsed("id")?,
         project: row.parsed("project_id")?,
         endpoint: row.parsed("endpoint_id")?,

@@ -18,7 +18,8 @@ use crate::domain::{
     audit::{Action, Actor},
     delivery::{CancelReason, DeadReason, DeliveryState},
     endpoint::{EndpointState, StateReason},
-    ids::{DeliveryId, NodeId, ProjectId},
+    ids::{DeliveryId, ProjectId},
+    lease::Lease,
     retry::Verdict,
     time::Timestamp,
     webhook::Format,
@@ -49,19 +50,19 @@ pub enum Recorded {
 }
 
 impl Store {
-    /// Writes `outcomes` of deliveries that `node` owns in one transaction, and gives what each
+    /// Writes `outcomes` of deliveries that are owned under `lease` in one transaction, and gives what each
     /// came to, in their order.
     ///
     /// # Errors
     /// If the transaction fails: nothing is durable then.
     pub async fn record(
         &self,
-        node: NodeId,
+        lease: Lease,
         outcomes: &[Outcome],
         now: Timestamp,
     ) -> StoreResult<Vec<Recorded>> {
         let mut transaction = self.write().await?;
-        let held = held(&mut transaction, node, outcomes).await?;
+        let held = held(&mut transaction, lease, outcomes).await?;
         // An erasure asks for all that is in flight to be called off.
         let suspects = outcomes.iter().map(|outcome| outcome.attempt.delivery);
         let suspects: Vec<_> = suspects
@@ -158,13 +159,13 @@ fn journal(outcomes: &[Outcome], changes: &[Option<Change>]) -> Journal {
     journal
 }
 
-/// The deliveries that `node` still owns, and whether each is to be called off.
+/// The deliveries that are still owned under `lease`, and whether each is to be called off.
 async fn held(
     connection: &mut Connection,
-    node: NodeId,
+    lease: Lease,
     outcomes: &[Outcome],
 ) -> StoreResult<HashMap<DeliveryId, bool>> {
-    // A cross join keeps its order in SQLite. A plain one begins with all that the node owns, and goes
+    // A cross join keeps its order in SQLite. A plain one begins with all that is owned under it, and goes
     // through the outcomes once for each of them.
     let rows = sqlx::query(
         "SELECT d.id, d.cancel_requested
@@ -176,7 +177,7 @@ async fn held(
     .bind(list(
         outcomes.iter().map(|outcome| outcome.attempt.delivery),
     ))
-    .bind(node.to_string())
+    .bind(lease.to_string())
     .fetch_all(connection)
     .await?;
     rows.iter()

@@ -12,6 +12,7 @@ use crate::{
         endpoint::{Endpoint, EndpointConfig, EndpointState, StateReason},
         event::{Data, Event, EventType},
         ids::{Ids, default_project},
+        lease::Lease,
         retention::Retention,
         retry::RetryPolicy,
         webhook::{Format, Headers},
@@ -22,6 +23,7 @@ use crate::{
 const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 
 struct World {
+    lease: Lease,
     ids: Ids,
     lanes: Lanes,
 }
@@ -44,8 +46,10 @@ impl World {
             dedupe_window: Duration::from_secs(1),
             retention: Retention::all(Duration::from_secs(1)),
         };
+        let ids = Ids::new(Chance::seeded(7));
         Self {
-            ids: Ids::new(Chance::seeded(7)),
+            lease: Lease::first(ids.next(NOW)),
+            ids,
             lanes: Lanes::new(&settings),
         }
     }
@@ -92,6 +96,7 @@ impl World {
 
     fn job(&self, endpoint: &LiveEndpoint) -> Job {
         Job {
+            lease: self.lease,
             delivery: self.ids.next(NOW),
             project: default_project(),
             endpoint: endpoint.endpoint.id,

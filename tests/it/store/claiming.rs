@@ -5,6 +5,7 @@ use riposte::{
         delivery::{DeadReason, DeliveryState},
         endpoint::{EndpointConfig, EndpointState, StateReason},
         ids::{DeliveryId, EndpointId, default_project},
+        lease::Lease,
         retry::Verdict,
         time::Timestamp,
     },
@@ -45,7 +46,7 @@ async fn claim(world: &World, endpoint: EndpointId, limit: usize, seconds: u64) 
     let wishes = [wish(endpoint, limit)];
     let claims = world
         .store
-        .claim_due(world.node, &wishes, after(seconds))
+        .claim_due(world.lease, &wishes, after(seconds))
         .await;
     let claim = claims.expect("a claim").remove(0);
     claim.jobs.iter().map(|job| job.delivery).collect()
@@ -67,7 +68,7 @@ pub async fn what_is_due_is_claimed_once_in_its_order(world: World) {
     assert_eq!(claim(&world, endpoint, 10, 5).await, [second]);
     assert_eq!(claim(&world, endpoint, 10, 5).await, []);
     let wishes = [wish(endpoint, 1)];
-    let claims = world.store.claim_due(world.node, &wishes, after(5)).await;
+    let claims = world.store.claim_due(world.lease, &wishes, after(5)).await;
     assert_eq!(claims.expect("a claim")[0].next_due, Some(after(20)));
     assert_eq!(claim(&world, endpoint, 10, 20).await, [late]);
 }
@@ -83,7 +84,7 @@ pub async fn a_claim_keeps_to_its_bytes_but_takes_at_least_one(world: World) {
             bytes,
             ..wish(endpoint, 10)
         }];
-        let claims = world.store.claim_due(world.node, &wishes, NOW).await;
+        let claims = world.store.claim_due(world.lease, &wishes, NOW).await;
         let claim = claims.expect("a claim").remove(0);
         (claim.jobs.len(), claim.next_due)
     };
@@ -97,7 +98,7 @@ pub async fn what_a_node_owns_is_claimable_only_after_its_release(world: World) 
     assert_eq!(claim(&world, endpoint, 10, 1).await, []);
     world
         .store
-        .release(world.ids.next(NOW), &[owned], NOW)
+        .release(Lease::first(world.ids.next(NOW)), &[owned], NOW)
         .await
         .expect("released");
     assert_eq!(
@@ -107,16 +108,16 @@ pub async fn what_a_node_owns_is_claimable_only_after_its_release(world: World) 
     );
     world
         .store
-        .release(world.node, &[owned], NOW)
+        .release(world.lease, &[owned], NOW)
         .await
         .expect("released");
     assert_eq!(claim(&world, endpoint, 10, 1).await, [owned]);
 
-    let successor = world.ids.next(NOW);
+    let successor = Lease::first(world.ids.next(NOW));
     assert_eq!(
         world
             .store
-            .release_expired(world.node, NOW)
+            .release_expired(world.lease, NOW)
             .await
             .expect("released"),
         0
@@ -160,7 +161,7 @@ pub async fn an_outcome_settles_or_postpones_its_delivery(world: World) {
     ];
     let recorded = world
         .store
-        .record(world.node, &outcomes, NOW)
+        .record(world.lease, &outcomes, NOW)
         .await
         .expect("recorded");
     let expected = [
@@ -194,7 +195,7 @@ pub async fn an_outcome_settles_or_postpones_its_delivery(world: World) {
 pub async fn an_outcome_of_a_node_that_no_longer_owns_changes_nothing(world: World) {
     let endpoint = world.endpoint().await;
     let delivery = world.pending(endpoint, true, NOW).await;
-    let paused = world.ids.next(NOW);
+    let paused = world.lease.next();
     let outcome = world.outcome(delivery, endpoint, 1, 200, Verdict::Delivered);
     let recorded = world
         .store
@@ -247,7 +248,7 @@ pub async fn a_delivery_is_called_off_at_once_or_after_its_attempt(world: World)
     ];
     world
         .store
-        .record(world.node, &outcomes, NOW)
+        .record(world.lease, &outcomes, NOW)
         .await
         .expect("recorded");
     let requested = || Some("requested".to_owned());
@@ -285,9 +286,9 @@ pub async fn what_is_to_be_called_off_is_not_claimable_after_its_release(world: 
         let cancelled = world.cancel(id, false).await;
         assert_eq!(cancelled.expect("an answer"), Cancellation::Cancelling);
     }
-    let released = world.store.release(world.node, &[given_up], NOW).await;
+    let released = world.store.release(world.lease, &[given_up], NOW).await;
     released.expect("released");
-    let successor = world.ids.next(NOW);
+    let successor = Lease::first(world.ids.next(NOW));
     let released = world.store.release_expired(successor, NOW).await;
     assert_eq!(released.expect("released"), 2);
     assert_eq!(claim(&world, endpoint, 10, 1).await, [wanted]);
@@ -307,7 +308,7 @@ pub async fn a_closed_delivery_comes_back_with_a_new_budget(world: World) {
     let outcome = world.outcome(delivery, endpoint, 1, 500, exhausted);
     world
         .store
-        .record(world.node, &[outcome], NOW)
+        .record(world.lease, &[outcome], NOW)
         .await
         .expect("recorded");
     let revived = world.revive(delivery, after(90)).await;
@@ -315,7 +316,7 @@ pub async fn a_closed_delivery_comes_back_with_a_new_budget(world: World) {
     let wishes = [wish(endpoint, 1)];
     let claims = world
         .store
-        .claim_due(world.node, &wishes, after(90))
+        .claim_due(world.lease, &wishes, after(90))
         .await
         .expect("a claim");
     let job = &claims[0].jobs[0];
@@ -379,7 +380,7 @@ pub async fn an_endpoint_that_has_moved_is_not_disabled_by_its_old_url(world: Wo
     let mut outcome = world.outcome(delivery, endpoint, 1, 410, gone);
     outcome.disable = Some(StateReason::Gone);
     outcome.attempt.url = "https://example.com/old".to_owned();
-    let recorded = world.store.record(world.node, &[outcome], NOW).await;
+    let recorded = world.store.record(world.lease, &[outcome], NOW).await;
     assert_eq!(
         recorded.expect("recorded"),
         [Recorded::Final(DeliveryState::Dead)]
@@ -398,7 +399,7 @@ pub async fn a_gone_endpoint_is_disabled_with_its_outcome(world: World) {
     outcome.disable = Some(StateReason::Gone);
     world
         .store
-        .record(world.node, &[outcome], after(1))
+        .record(world.lease, &[outcome], after(1))
         .await
         .expect("recorded");
     let found = world

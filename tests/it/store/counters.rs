@@ -9,6 +9,7 @@ use riposte::{
         endpoint::{EndpointConfig, EndpointState},
         ids::{DeliveryId, EndpointId, ListenerId, default_project, platform_project},
         job::{Job, JobState, Tally, Task},
+        lease::Lease,
         listener::{ListenerConfig, ListenerState},
         retry::Verdict,
     },
@@ -124,7 +125,7 @@ impl Play {
                 bytes: usize::MAX,
             }];
             let store = &self.world.store;
-            let claims = store.claim_due(self.world.node, &wishes, NOW).await;
+            let claims = store.claim_due(self.world.lease, &wishes, NOW).await;
             claims.expect("claims");
         }
         let mut ids = self.some_deliveries();
@@ -141,7 +142,7 @@ impl Play {
                 self.world.outcome(*id, *endpoint, 1, 200, verdict)
             })
             .collect();
-        let recorded = self.world.store.record(self.world.node, &outcomes, NOW);
+        let recorded = self.world.store.record(self.world.lease, &outcomes, NOW);
         recorded.await.expect("recorded");
     }
 
@@ -299,10 +300,10 @@ impl Play {
     async fn releases(&mut self) {
         let ids = self.some_deliveries();
         let store = &self.world.store;
-        let released = store.release(self.world.node, &ids, NOW).await;
+        let released = store.release(self.world.lease, &ids, NOW).await;
         released.expect("released");
         if self.draw(8) == 0 {
-            let another = self.world.ids.next(NOW);
+            let another = Lease::first(self.world.ids.next(NOW));
             store.release_expired(another, NOW).await.expect("released");
         }
     }

@@ -151,7 +151,7 @@ pub async fn a_page_of_dead_letters_is_redriven_as_far_as_it_can_be(world: World
         limit: 10,
         bytes: usize::MAX,
     }];
-    let claims = world.store.claim_due(world.node, &wishes, NOW).await;
+    let claims = world.store.claim_due(world.lease, &wishes, NOW).await;
     let jobs = &claims.expect("a claim")[0].jobs;
     let claimed: Vec<_> = jobs.iter().map(|job| job.delivery).collect();
     assert_eq!(claimed, [ids[0]]);

@@ -84,7 +84,7 @@ async fn attempt(world: &World, carried: &Carried, verdict: Verdict) -> Recorded
     let response = exchange.result.as_mut().expect("a response");
     response.headers.push(header);
     response.body = format!("thank you, {MARK}").into();
-    let recorded = world.store.record(world.node, &[outcome], after(1)).await;
+    let recorded = world.store.record(world.lease, &[outcome], after(1)).await;
     recorded.expect("recorded")[0]
 }
 

@@ -65,7 +65,7 @@ pub async fn the_journal_tells_each_state_that_deliveries_come_into(world: World
         world.outcome(dead, endpoint, 1, 500, given_up),
         world.outcome(settled, endpoint, 1, 500, given_up),
     ];
-    let recorded = world.store.record(world.node, &outcomes, after(1)).await;
+    let recorded = world.store.record(world.lease, &outcomes, after(1)).await;
     recorded.expect("recorded");
     world.cancel(cancelled, false).await.expect("an answer");
     world.revive(settled, after(2)).await.expect("an answer");

@@ -215,17 +215,17 @@ pub async fn what_lists_are_filtered_by_follows_what_happens(world: World) {
         limit: 1,
         bytes: usize::MAX,
     };
-    let claim = world.store.claim_due(world.node, &[wish], NOW).await;
+    let claim = world.store.claim_due(world.lease, &[wish], NOW).await;
     assert_eq!(claim.expect("a claim")[0].jobs.len(), 1);
     let mut outcome = world.outcome(id, endpoint, 2, 500, Verdict::Retry(NOW));
     let refused = Failure::new(ErrorKind::ConnectRefused, "nothing listens there");
     outcome.attempt.exchange.result = Err(refused);
-    let recorded = world.store.record(world.node, &[outcome], NOW).await;
+    let recorded = world.store.record(world.lease, &[outcome], NOW).await;
     recorded.expect("recorded");
     let unanswered = (fresh.0.clone(), Some(ErrorKind::ConnectRefused), None);
     assert_eq!(stands().await, unanswered);
 
-    let claim = world.store.claim_due(world.node, &[wish], NOW).await;
+    let claim = world.store.claim_due(world.lease, &[wish], NOW).await;
     assert_eq!(claim.expect("a claim")[0].jobs.len(), 1);
     let delivered = Verdict::Delivered;
     world.attempted(id, endpoint, 3, 204, delivered).await;

@@ -59,7 +59,7 @@ async fn deliver(world: &World, delivery: DeliveryId, at: Timestamp) {
     let endpoint = found.expect("a delivery").target.endpoint();
     let endpoint = endpoint.expect("an endpoint");
     let outcome = world.outcome(delivery, endpoint, 1, 200, Verdict::Delivered);
-    let recorded = world.store.record(world.node, &[outcome], at).await;
+    let recorded = world.store.record(world.lease, &[outcome], at).await;
     recorded.expect("recorded");
 }
 
@@ -252,7 +252,7 @@ pub async fn a_delivery_that_has_lost_its_event_is_given_up_when_it_is_due(world
         limit: 10,
         bytes: usize::MAX,
     }];
-    let claims = world.store.claim_due(world.node, &wishes, after(1)).await;
+    let claims = world.store.claim_due(world.lease, &wishes, after(1)).await;
     let claims = claims.expect("claims");
     let claimed: Vec<_> = claims[0].jobs.iter().map(|job| job.delivery).collect();
     assert_eq!(claimed, [well]);

@@ -11,7 +11,8 @@ use riposte::{
         draft::EventDraft,
         endpoint::{EndpointConfig, EndpointState},
         event::{Data, Event, EventType},
-        ids::{DeliveryId, EndpointId, Ids, NodeId, default_project},
+        ids::{DeliveryId, EndpointId, Ids, default_project},
+        lease::Lease,
         retry::Verdict,
         seal::{Keyring, SealingKey},
         signature::Secret,
@@ -45,7 +46,7 @@ pub fn change_at(now: Timestamp) -> Change {
 
 pub struct World {
     pub store: Store,
-    pub node: NodeId,
+    pub lease: Lease,
     pub ids: Ids,
     pub chance: Chance,
     directory: TempDir,
@@ -64,7 +65,7 @@ impl World {
         let ids = Ids::new(chance.clone());
         Self {
             store: Store::open(settings).await.expect("a store"),
-            node: ids.next(NOW),
+            lease: Lease::first(ids.next(NOW)),
             ids,
             chance,
             directory,
@@ -80,7 +81,7 @@ impl World {
         self.tamper(&counting).await;
     }
 
-    /// Writes units as this world's node, at [`NOW`].
+    /// Writes units under this world's lease, at [`NOW`].
     pub async fn accept(&self, units: &[&Unit]) -> Vec<Acceptance> {
         let context = self.context();
         self.store.accept(units, context).await.expect("accepted")
@@ -88,7 +89,7 @@ impl World {
 
     pub fn context(&self) -> AcceptContext {
         AcceptContext {
-            node: self.node,
+            lease: self.lease,
             now: NOW,
             keys_since: NOW.minus(Duration::from_secs(3_600)),
         }
@@ -149,6 +150,7 @@ impl World {
     /// Calls a delivery off.
     pub async fn cancel(&self, id: DeliveryId, withdrawn: bool) -> StoreResult<Cancellation> {
         let (project, change) = (default_project(), change_at(NOW));
+        let withdrawn = withdrawn.then_some(self.lease);
         let cancelled = self
             .store
             .cancel(project, id, withdrawn, &change, unanswered);
@@ -223,7 +225,7 @@ impl World {
         verdict: Verdict,
     ) {
         let outcome = self.outcome(delivery, endpoint, number, status, verdict);
-        let recorded = self.store.record(self.node, &[outcome], NOW).await;
+        let recorded = self.store.record(self.lease, &[outcome], NOW).await;
         recorded.expect("recorded");
     }
 
