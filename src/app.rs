@@ -12,7 +12,7 @@ use crate::{
         stream::{StreamSettings, Streams},
     },
     clock::Clock,
-    config::{Config, DefaultQuotas},
+    config::{Config, Database, DefaultQuotas, Migrate},
     domain::{
         api_key::ApiKey,
         chance::Chance,
@@ -246,14 +246,28 @@ fn extras(config: &Config) -> HashMap<ProjectId, Policy> {
 }
 
 async fn open_store(config: &Config, key: SealingKey, chance: &Chance) -> StoreResult<Store> {
-    Store::open(StoreSettings {
-        url: config.database.to_string(),
-        readers: config.sqlite.readers,
-        keyring: Keyring::new(key, Vec::new()),
-        chance: chance.clone(),
-    })
-    .await
-    .map(|store| store.with_quotas(default_quotas(&config.quotas)))
+    let store = Store::open(store_settings(config, key, chance)).await?;
+    Ok(store.with_quotas(default_quotas(&config.quotas)))
+}
+
+fn store_settings(config: &Config, key: SealingKey, chance: &Chance) -> StoreSettings {
+    let (sqlite, postgres) = (&config.sqlite, &config.postgres);
+    StoreSettings {
+        readers: match config.database {
+            Database::Sqlite(_) => sqlite.readers,
+            Database::Postgres(_) => postgres.readers,
+        },
+        writers: postgres.writers,
+        migrate: postgres.migrate == Migrate::Auto,
+        partition: postgres.partition,
+        acquire_timeout: postgres.acquire_timeout,
+        statement_timeout: postgres.statement_timeout,
+        ..StoreSettings::at(
+            config.database.url().expose(),
+            Keyring::new(key, Vec::new()),
+            chance.clone(),
+        )
+    }
 }
 
 fn default_quotas(configured: &DefaultQuotas) -> Quotas {
@@ -282,7 +296,10 @@ fn api_settings(config: &Config, operator_key: ApiKey) -> ApiSettings {
             depth: json::MAX_DEPTH,
         },
         rotation_grace: config.secrets.rotation_grace,
-        secrets_key_file: (config.secrets_key.is_none()).then(|| config.secrets_key_file()),
+        secrets_key_file: match config.secrets_key {
+            Some(_) => None,
+            None => config.key_files().map(|files| files.secrets),
+        },
         idempotency_window: config.idempotency.window,
     }
 }

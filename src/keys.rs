@@ -1,12 +1,13 @@
 //! The two keys that a gateway cannot do without: the operator's, which opens its API, and the one
 //! that seals the secrets of endpoints. Each is configured, or made at the first start and kept in
-//! a file beside the database.
+//! a file beside the database. Nodes that share a database have no file in common, so theirs are
+//! configured: a node that made its own would be none of them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::{
     clock::Clock,
-    config::{Config, Database, SecretText},
+    config::{Config, KeyFiles, SecretText},
     domain::{
         api_key::{ApiKey, ApiKeyError},
         chance::Chance,
@@ -67,25 +68,46 @@ pub enum KeysError {
         /// The file that is missing.
         path: PathBuf,
     },
+    /// Keys that nodes must have in common are not configured.
+    #[error(
+        "on PostgreSQL {} must be set, the same on every node: nodes share nothing but the database. \
+         `riposte keygen` makes both keys, once for all nodes; who comes from SQLite takes the key in \
+         secrets.key along",
+        .0.join(" and ")
+    )]
+    Unset(Vec<&'static str>),
 }
 
 impl Keys {
-    /// The keys that `config` holds, or those in the files that it names; they are made if it is
-    /// the first start.
+    /// The keys that `config` holds, or those in the files beside the database; they are made if it
+    /// is the first start.
     ///
     /// # Errors
-    /// A file that cannot be used, or one that is gone though the database is there.
+    /// A file that cannot be used, or one that is gone though the database is there; keys that are
+    /// not configured where nodes must have them in common.
     pub fn open(config: &Config, chance: &Chance, clock: &Clock) -> Result<Self, KeysError> {
+        match config.key_files() {
+            Some(files) => Self::in_files(config, &files, chance, clock),
+            None => Self::configured(config),
+        }
+    }
+
+    fn in_files(
+        config: &Config,
+        files: &KeyFiles,
+        chance: &Chance,
+        clock: &Clock,
+    ) -> Result<Self, KeysError> {
         let (operator, operator_file) = match &config.operator_key {
             Some(key) => (key.clone(), None),
             None => (
-                operator(config, chance, clock)?,
-                Some(config.operator_key_file()),
+                operator(&files.operator, chance, clock)?,
+                Some(files.operator.clone()),
             ),
         };
         let sealing = match &config.secrets_key {
             Some(key) => key.clone(),
-            None => sealing(config, chance)?,
+            None => sealing(files, chance)?,
         };
         Ok(Self {
             operator,
@@ -93,23 +115,44 @@ impl Keys {
             sealing,
         })
     }
+
+    fn configured(config: &Config) -> Result<Self, KeysError> {
+        match (&config.operator_key, &config.secrets_key) {
+            (Some(operator), Some(sealing)) => Ok(Self {
+                operator: operator.clone(),
+                operator_file: None,
+                sealing: sealing.clone(),
+            }),
+            (operator, sealing) => {
+                let keys = [
+                    ("operator_key", operator.is_none()),
+                    ("secrets_key", sealing.is_none()),
+                ];
+                let unset = keys.into_iter().filter(|(_, is_unset)| *is_unset);
+                Err(KeysError::Unset(unset.map(|(key, _)| key).collect()))
+            }
+        }
+    }
 }
 
-fn operator(config: &Config, chance: &Chance, clock: &Clock) -> Result<ApiKey, KeysError> {
-    let path = config.operator_key_file();
-    let make = || {
-        let id = Ids::new(chance.clone()).next(clock.now());
-        SecretText::new(ApiKey::generate(id, chance).expose().as_str())
-    };
-    let text = keyfile::read_or_create(&path, make)?;
-    ApiKey::parse(text.expose()).map_err(|reason| KeysError::Operator { path, reason })
+/// A new key for an operator.
+pub fn new_operator_key(chance: &Chance, clock: &Clock) -> ApiKey {
+    ApiKey::generate(Ids::new(chance.clone()).next(clock.now()), chance)
 }
 
-fn sealing(config: &Config, chance: &Chance) -> Result<SealingKey, KeysError> {
-    let path = config.secrets_key_file();
-    let Database::Sqlite(database) = &config.database;
-    if database.exists() && !path.exists() {
-        let database = database.clone();
+fn operator(path: &Path, chance: &Chance, clock: &Clock) -> Result<ApiKey, KeysError> {
+    let make = || SecretText::new(new_operator_key(chance, clock).expose().as_str());
+    let text = keyfile::read_or_create(path, make)?;
+    ApiKey::parse(text.expose()).map_err(|reason| KeysError::Operator {
+        path: path.to_owned(),
+        reason,
+    })
+}
+
+fn sealing(files: &KeyFiles, chance: &Chance) -> Result<SealingKey, KeysError> {
+    let path = files.secrets.clone();
+    if files.database.exists() && !path.exists() {
+        let database = files.database.clone();
         return Err(KeysError::Gone { database, path });
     }
     let make = || SecretText::new(SealingKey::generate(chance).expose().as_str());
@@ -129,10 +172,14 @@ mod tests {
     /// A configuration whose database is in a directory of its own.
     fn config(directory: &TempDir, variables: &[(&str, &str)]) -> Config {
         let database = format!("sqlite://{}/riposte.db", directory.path().display());
+        config_at(&database, variables)
+    }
+
+    fn config_at(database: &str, variables: &[(&str, &str)]) -> Config {
         let all = variables
             .iter()
             .copied()
-            .chain([("RIPOSTE_DATABASE", database.as_str())]);
+            .chain([("RIPOSTE_DATABASE", database)]);
         Config::load(&Sources {
             environment: all
                 .map(|(name, value)| (name.into(), value.into()))
@@ -205,5 +252,28 @@ mod tests {
             assert!(error.contains(name) && error.contains(remedy), "{error}");
             assert!(!error.contains("hush"), "{error}");
         }
+    }
+
+    #[test]
+    fn nodes_that_share_a_database_make_no_keys_of_their_own() {
+        let postgres = "postgres://db/riposte";
+        let directory = TempDir::new().expect("a directory");
+        let made = opened(&config(&directory, &[]), 1).expect("made");
+        let (operator, sealing) = (made.operator.expose(), made.sealing.expose());
+        let operator = ("RIPOSTE_OPERATOR_KEY", operator.as_str());
+        let sealing = ("RIPOSTE_SECRETS_KEY", sealing.as_str());
+        for (variables, unset) in [
+            (&[][..], "operator_key and secrets_key must be set"),
+            (&[operator], "on PostgreSQL secrets_key must be set"),
+            (&[sealing], "on PostgreSQL operator_key must be set"),
+        ] {
+            let refused = opened(&config_at(postgres, variables), 1).expect_err("refused");
+            let refused = refused.to_string();
+            assert!(refused.contains(unset), "{refused}");
+            assert!(refused.contains("`riposte keygen`"), "{refused}");
+        }
+        let keys = opened(&config_at(postgres, &[operator, sealing]), 2).expect("configured");
+        assert_eq!(keys.operator.expose(), made.operator.expose());
+        assert_eq!(keys.sealing.id(), made.sealing.id());
     }
 }

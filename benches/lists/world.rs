@@ -82,11 +82,10 @@ impl World {
     /// Fills the store, as events come in and are delivered.
     pub(crate) async fn fill(&self, directory: &Path, deliveries: usize) -> Result<Names> {
         let chance = Chance::seeded(13);
+        let keyring = Keyring::new(SealingKey::generate(&chance), Vec::new());
         let store = Store::open(StoreSettings {
-            url: database(directory),
             readers: 1,
-            keyring: Keyring::new(SealingKey::generate(&chance), Vec::new()),
-            chance: chance.clone(),
+            ..StoreSettings::at(database(directory), keyring, chance.clone())
         })
         .await?;
         let ids = Ids::new(chance);

@@ -75,11 +75,11 @@ fn table(settings: &Settings, config: &Config) -> Table {
 fn shown(setting: &Setting, config: &Config) -> String {
     match (&setting.value, setting.key.is_secret()) {
         (Some(_), true) => "(hidden)".to_owned(),
-        (Some(value), false) => value.to_string(),
-        (None, _) => format!(
-            "(in {}, made at the first start)",
-            key_file(setting, config)
-        ),
+        (Some(value), false) => without_password(setting, value, config).to_string(),
+        (None, _) => match key_file(setting, config) {
+            Some(file) => format!("(in {file}, made at the first start)"),
+            None => "(not set, but must be)".to_owned(),
+        },
     }
 }
 
@@ -91,7 +91,9 @@ fn to_json(setting: &Setting, config: &Config) -> Value {
     });
     match (&setting.value, setting.key.is_secret()) {
         (Some(_), true) => object["hidden"] = json!(true),
-        (Some(value), false) => object["value"] = json!(value),
+        (Some(value), false) => {
+            object["value"] = json!(without_password(setting, value, config));
+        }
         (None, _) => object["key_file"] = json!(key_file(setting, config)),
     }
     object
@@ -106,13 +108,22 @@ fn origin(origin: &Origin) -> Value {
     }
 }
 
-/// The file that keeps a key which is not configured.
-fn key_file(setting: &Setting, config: &Config) -> String {
+/// A value as it may be shown: a URL may hold a password.
+fn without_password(setting: &Setting, value: &toml::Value, config: &Config) -> toml::Value {
+    match setting.key.path {
+        "database" => toml::Value::String(config.database.to_string()),
+        _ => value.clone(),
+    }
+}
+
+/// The file that keeps a key which is not configured; none if it must be.
+fn key_file(setting: &Setting, config: &Config) -> Option<String> {
+    let files = config.key_files()?;
     let file = match setting.key.path {
-        "operator_key" => config.operator_key_file(),
-        _ => config.secrets_key_file(),
+        "operator_key" => files.operator,
+        _ => files.secrets,
     };
-    file.display().to_string()
+    Some(file.display().to_string())
 }
 
 #[cfg(test)]
@@ -183,6 +194,19 @@ mod tests {
             "delivery.allow_networks [\"10.0.0.0/8\"] DIR/riposte.toml:3"
         );
         assert!(!shown.contains("hush"));
+    }
+
+    #[test]
+    fn a_password_in_the_url_of_the_database_is_not_shown() {
+        const FILE: &str = "database = \"postgres://riposte:hush@db/riposte\"";
+        for as_json in [false, true] {
+            let shown = output(FILE, as_json);
+            assert!(
+                shown.contains("postgres://riposte:***@db/riposte") && !shown.contains("hush"),
+                "{shown}"
+            );
+        }
+        assert!(output(FILE, false).contains("(not set, but must be)"));
     }
 
     #[test]

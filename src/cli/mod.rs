@@ -18,6 +18,7 @@ mod facts;
 mod find;
 mod follow;
 mod jobs;
+mod keygen;
 mod keys;
 mod list;
 mod listen;
@@ -90,6 +91,7 @@ enum Command {
     Discard(redrive::DiscardArgs),
     Jobs(jobs::JobsArgs),
     Keys(keys::KeysArgs),
+    Keygen(keygen::KeygenArgs),
     Projects(projects::ProjectsArgs),
     Tail(tail::TailArgs),
     Listen(listen::ListenArgs),
@@ -211,6 +213,7 @@ impl Command {
             Self::Discard(args) => args.run(out),
             Self::Jobs(args) => args.run(out),
             Self::Keys(args) => args.run(out),
+            Self::Keygen(args) => args.run(out),
             Self::Projects(args) => args.run(out),
             Self::Tail(args) => args.run(out),
             Self::Listen(args) => args.run(out),

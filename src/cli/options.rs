@@ -16,7 +16,8 @@ pub struct ConfigOptions {
     /// Address and port to listen on (key `listen`)
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub listen: Option<String>,
-    /// The database, for example sqlite://data/riposte.db (key `database`)
+    /// The database, for example sqlite://data/riposte.db (key `database`); others on this machine see
+    /// what is given here, so a URL with a password belongs into RIPOSTE_DATABASE
     #[arg(long, value_name = "URL")]
     pub database: Option<String>,
     /// What is logged, for example debug or info,riposte::engine=debug (key `log.level`)

@@ -8,21 +8,23 @@
 mod environment;
 mod error;
 mod file;
+mod postgres;
 mod sections;
 mod settings;
 mod size;
 mod types;
 mod values;
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::net::SocketAddr;
 
 pub use error::{ConfigError, Conflict, Origin, ValueError};
+pub use postgres::{PostgresUrl, PostgresUrlError};
 pub use sections::{
-    Dedupe, DefaultQuotas, Delivery, Idempotency, Ingest, Limits, Log, Retention, Retry, Secrets,
-    Shutdown, Sqlite, Stream, keys,
+    Dedupe, DefaultQuotas, Delivery, Idempotency, Ingest, Limits, Log, Postgres, Retention, Retry,
+    Secrets, Shutdown, Sqlite, Stream, keys,
 };
 pub use settings::{Flag, Key, Setting, Settings, Sources};
-pub use types::{Database, LogFilter, LogFormat, SecretText};
+pub use types::{Database, KeyFiles, LogFilter, LogFormat, Migrate, SecretText};
 
 use values::{address, database, operator_key, sealing_key};
 
@@ -41,10 +43,10 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Where everything is stored.
     pub database: Database,
-    /// The operator's API key; if none is given it is kept in [`Config::operator_key_file`].
+    /// The operator's API key; if none is given it is kept in a file, see [`KeyFiles`].
     pub operator_key: Option<ApiKey>,
-    /// The key that endpoint secrets are encrypted with; if none is given it is kept in
-    /// [`Config::secrets_key_file`].
+    /// The key that endpoint secrets are encrypted with; if none is given it is kept in a file, see
+    /// [`KeyFiles`].
     pub secrets_key: Option<SealingKey>,
     /// See [`Limits`].
     pub limits: Limits,
@@ -72,6 +74,8 @@ pub struct Config {
     pub log: Log,
     /// See [`Sqlite`].
     pub sqlite: Sqlite,
+    /// See [`Postgres`].
+    pub postgres: Postgres,
 }
 
 impl Config {
@@ -107,19 +111,18 @@ impl Config {
             shutdown: Shutdown::read(settings)?,
             log: Log::read(settings)?,
             sqlite: Sqlite::read(settings)?,
+            postgres: Postgres::read(settings)?,
         };
         config.check_together(settings)?;
         Ok(config)
     }
 
-    /// The file that keeps the operator's key if none is configured.
-    pub fn operator_key_file(&self) -> PathBuf {
-        self.database.directory().join("operator.key")
-    }
-
-    /// The file that keeps the key for secrets if none is configured.
-    pub fn secrets_key_file(&self) -> PathBuf {
-        self.database.directory().join("secrets.key")
+    /// The files that keep the keys which are not configured; none where they must be.
+    pub fn key_files(&self) -> Option<KeyFiles> {
+        match &self.database {
+            Database::Sqlite(file) => Some(KeyFiles::beside(file)),
+            Database::Postgres(_) => None,
+        }
     }
 
     /// Refuses values that are possible each for itself, but not together.

@@ -6,12 +6,12 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::{
-    LogFilter, LogFormat,
+    LogFilter, LogFormat, Migrate,
     error::ConfigError,
     settings::{Key, Settings},
     values::{
-        bytes, duration, flag, fraction, host_name, list, log_filter, log_format, network, port,
-        schedule, unless_none, whole,
+        bytes, duration, flag, fraction, host_name, list, log_filter, log_format, migrate, network,
+        port, schedule, unless_none, whole, whole_days,
     },
 };
 
@@ -52,6 +52,7 @@ pub fn keys() -> impl Iterator<Item = &'static Key> {
         Shutdown::KEYS,
         Log::KEYS,
         Sqlite::KEYS,
+        Postgres::KEYS,
     ]
     .into_iter()
     .flatten()
@@ -260,5 +261,23 @@ section! {
     Sqlite = "sqlite." {
         /// How many connections read beside the one that writes.
         readers: u32 = 4, whole(1..=64);
+    }
+}
+
+section! {
+    /// The store that many nodes share.
+    Postgres = "postgres." {
+        /// How many connections of this node write.
+        writers: u32 = 8, whole(1..=256);
+        /// How many connections of this node read.
+        readers: u32 = 8, whole(1..=256);
+        /// When the schema is brought up to date.
+        migrate: Migrate = "auto", migrate;
+        /// How much time one partition of the logs covers.
+        partition: Duration = "7d", whole_days(1..=366);
+        /// How long a step waits for a connection.
+        acquire_timeout: Duration = "5s", duration(100 * MILLISECOND..=MINUTE);
+        /// How long one statement may take.
+        statement_timeout: Duration = "30s", duration(SECOND..=HOUR);
     }
 }

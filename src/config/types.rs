@@ -7,30 +7,66 @@ use std::{
 
 use toml::Value;
 
+use super::postgres::PostgresUrl;
+
 /// Where everything is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Database {
     /// In one SQLite file.
     Sqlite(PathBuf),
+    /// In a PostgreSQL database, which many nodes may share.
+    Postgres(PostgresUrl),
 }
 
 impl Database {
-    /// The directory in which the files that belong to the store are kept.
-    pub fn directory(&self) -> &Path {
-        let Self::Sqlite(file) = self;
-        match file.parent() {
-            Some(parent) if parent != Path::new("") => parent,
-            _ => Path::new("."),
+    /// The URL that names it, with the password.
+    pub fn url(&self) -> SecretText {
+        SecretText::new(match self {
+            Self::Sqlite(_) => self.to_string(),
+            Self::Postgres(url) => url.expose().to_owned(),
+        })
+    }
+}
+
+/// Written as the URL that names it, without the password.
+impl fmt::Display for Database {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(file) => write!(formatter, "sqlite://{}", file.display()),
+            Self::Postgres(url) => url.fmt(formatter),
         }
     }
 }
 
-/// Written as the URL that names it.
-impl fmt::Display for Database {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self::Sqlite(file) = self;
-        write!(formatter, "sqlite://{}", file.display())
+/// The files beside a SQLite database that keep the keys which are not configured.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyFiles {
+    /// The database.
+    pub database: PathBuf,
+    /// The operator's key.
+    pub operator: PathBuf,
+    /// The key that endpoint secrets are encrypted with.
+    pub secrets: PathBuf,
+}
+
+impl KeyFiles {
+    /// Those beside `database`.
+    pub fn beside(database: &Path) -> Self {
+        Self {
+            database: database.to_owned(),
+            operator: database.with_file_name("operator.key"),
+            secrets: database.with_file_name("secrets.key"),
+        }
     }
+}
+
+/// When the schema of the database is brought up to date.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Migrate {
+    /// At the start of each node.
+    Auto,
+    /// By `riposte migrate up` alone; until then no node of a newer release starts.
+    Manual,
 }
 
 /// How log lines look.

@@ -9,8 +9,9 @@ use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
 use super::{
     error::ValueError,
+    postgres::{self, PostgresUrl},
     size,
-    types::{Database, LogFilter, LogFormat, describe},
+    types::{Database, LogFilter, LogFormat, Migrate, describe},
 };
 use crate::domain::{api_key::ApiKey, seal::SealingKey};
 
@@ -85,6 +86,19 @@ pub(super) fn duration(
     }
 }
 
+/// A duration of so many days, without a rest.
+pub(super) fn whole_days(
+    range: RangeInclusive<u64>,
+) -> impl Fn(&Value) -> Result<Duration, ValueError> {
+    const DAY: u64 = 24 * 60 * 60;
+    let days = |days: &u64| Duration::from_secs(days * DAY);
+    let read = duration(days(range.start())..=days(range.end()));
+    move |value| match read(value)? {
+        whole if whole.subsec_nanos() == 0 && whole.as_secs() % DAY == 0 => Ok(whole),
+        _ => Err(not(value, "a number of whole days, for example \"7d\"")),
+    }
+}
+
 pub(super) fn schedule(
     most: usize,
     range: RangeInclusive<Duration>,
@@ -147,8 +161,16 @@ pub(super) fn host_name(value: &Value) -> Result<String, ValueError> {
 /// The refusal shows the scheme alone: a URL may hold a password.
 pub(super) fn database(value: &Value) -> Result<Database, ValueError> {
     const EXPECTED: &str = "a database that is supported: it is the path of a SQLite file, written \
-        like \"sqlite://data/riposte.db\" or \"sqlite:///var/lib/riposte/riposte.db\"";
+        like \"sqlite://data/riposte.db\" or \"sqlite:///var/lib/riposte/riposte.db\", or a PostgreSQL \
+        database, written like \"postgres://riposte:password@db.example.com/riposte\"";
     let url = text(value, EXPECTED)?;
+    if postgres::SCHEMES
+        .iter()
+        .any(|scheme| url.starts_with(scheme))
+    {
+        let parsed = PostgresUrl::parse(url).map(Database::Postgres);
+        return parsed.map_err(|error| ValueError::Secret(error.to_string()));
+    }
     let path = url
         .strip_prefix("sqlite://")
         .filter(|path| is_file_path(path));
@@ -174,6 +196,14 @@ pub(super) fn operator_key(value: &Value) -> Result<ApiKey, ValueError> {
 pub(super) fn sealing_key(value: &Value) -> Result<SealingKey, ValueError> {
     let parsed = SealingKey::parse(value.as_str().unwrap_or_default().trim());
     parsed.map_err(|error| ValueError::Secret(error.to_string()))
+}
+
+pub(super) fn migrate(value: &Value) -> Result<Migrate, ValueError> {
+    match value.as_str() {
+        Some("auto") => Ok(Migrate::Auto),
+        Some("manual") => Ok(Migrate::Manual),
+        _ => Err(not(value, "\"auto\" or \"manual\"")),
+    }
 }
 
 pub(super) fn log_format(value: &Value) -> Result<LogFormat, ValueError> {

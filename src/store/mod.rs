@@ -49,7 +49,7 @@ pub mod trace;
 pub mod unit;
 pub mod verdicts;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 pub use error::{StoreError, StoreResult};
 use sqlx::{Sqlite, SqliteConnection, Transaction, pool::PoolConnection};
@@ -58,17 +58,44 @@ use zeroize::Zeroizing;
 
 use crate::domain::{chance::Chance, ids::Ids, quota::Quotas, seal::Keyring};
 
-/// How a store is opened.
-#[derive(Debug)]
+/// How a store is opened. It cannot be shown: its URL may hold a password.
 pub struct StoreSettings {
-    /// Where it is: `sqlite://` and the path of a file.
+    /// Where it is: `sqlite://` and the path of a file, or the URL of a PostgreSQL database.
     pub url: String,
     /// How many connections read at a time.
     pub readers: u32,
+    /// How many connections write at a time; SQLite has one writer.
+    pub writers: u32,
+    /// Whether the schema is brought up to date; if not, a store whose schema is not is not opened.
+    /// That of SQLite always is.
+    pub migrate: bool,
+    /// How much time one partition of the logs covers, where they have any.
+    pub partition: Duration,
+    /// How long a step waits for its connection before the store counts as unavailable.
+    pub acquire_timeout: Duration,
+    /// How long a statement may take, where the database can end it.
+    pub statement_timeout: Duration,
     /// The keys with which secrets are sealed at rest.
     pub keyring: Keyring,
     /// The randomness that sealing and naming need.
     pub chance: Chance,
+}
+
+impl StoreSettings {
+    /// The store at `url`, as most want it.
+    pub fn at(url: impl Into<String>, keyring: Keyring, chance: Chance) -> Self {
+        Self {
+            url: url.into(),
+            readers: 4,
+            writers: 4,
+            migrate: true,
+            partition: Duration::from_secs(7 * 24 * 60 * 60),
+            acquire_timeout: Duration::from_secs(5),
+            statement_timeout: Duration::from_secs(30),
+            keyring,
+            chance,
+        }
+    }
 }
 
 /// The durable state of the gateway. Clones share it.

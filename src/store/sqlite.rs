@@ -170,9 +170,9 @@ async fn overwrite(
 fn path_of(url: &str) -> StoreResult<PathBuf> {
     match url.strip_prefix("sqlite://") {
         Some(path) if !path.is_empty() => Ok(PathBuf::from(path)),
-        _ => Err(StoreError::Open(format!(
-            "{url:?} names no SQLite file; write it like sqlite://data/riposte.db"
-        ))),
+        _ => Err(StoreError::Open(
+            "its URL names no SQLite file; write it like sqlite://data/riposte.db".to_owned(),
+        )),
     }
 }
 

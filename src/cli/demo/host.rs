@@ -20,7 +20,7 @@ use crate::{
         client::{Gateway, Key},
     },
     clock::Clock,
-    config::{Config, Log, SecretText, Sources},
+    config::{Config, KeyFiles, Log, SecretText, Sources},
     keyfile,
 };
 
@@ -82,7 +82,7 @@ impl Host {
 
     /// The file that holds its operator's key.
     pub fn key_file(&self) -> PathBuf {
-        self.config.operator_key_file()
+        KeyFiles::beside(&database_in(self.directory.path())).operator
     }
 
     /// Its operator's key.
@@ -119,10 +119,14 @@ impl Host {
     }
 }
 
+fn database_in(directory: &Path) -> PathBuf {
+    directory.join("riposte.db")
+}
+
 /// The configuration of a gateway whose store is in `directory`, read from a file there.
 fn configuration(directory: &Path) -> Result<Config, CliError> {
     let file = directory.join("riposte.toml");
-    let database = format!("sqlite://{}/riposte.db", directory.display());
+    let database = format!("sqlite://{}", database_in(directory).display());
     let database = toml::Value::String(database);
     let text = format!("database = {database}\n{CONFIGURATION}");
     fs::write(&file, text).map_err(DemoError::Directory)?;
@@ -144,6 +148,7 @@ mod tests {
         let config = configuration(directory.path()).expect("a configuration");
         assert_eq!(config.listen.ip(), Ipv4Addr::LOCALHOST);
         assert_eq!(config.listen.port(), 0);
-        assert_eq!(config.database.directory(), directory.path());
+        let files = config.key_files().expect("files");
+        assert_eq!(files.database, database_in(directory.path()));
     }
 }

@@ -63,8 +63,9 @@ fn without_any_source_the_defaults_hold() {
     assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
     assert_eq!(config.database, Database::Sqlite("data/riposte.db".into()));
     assert_eq!(config.database.to_string(), "sqlite://data/riposte.db");
-    assert_eq!(config.operator_key_file(), Path::new("data/operator.key"));
-    assert_eq!(config.secrets_key_file(), Path::new("data/secrets.key"));
+    let files = config.key_files().expect("files");
+    assert_eq!(files.operator, Path::new("data/operator.key"));
+    assert_eq!(files.secrets, Path::new("data/secrets.key"));
     assert!(config.operator_key.is_none() && config.secrets_key.is_none());
     assert_eq!(config.limits.request_bytes, 1 << 20);
     assert_eq!(config.limits.event_bytes, 256 << 10);
@@ -76,6 +77,7 @@ fn without_any_source_the_defaults_hold() {
     assert_eq!(config.dedupe.window, Duration::from_secs(30 * 24 * 60 * 60));
     assert_eq!(config.log.format, LogFormat::Auto);
     assert_eq!(config.sqlite.readers, 4);
+    assert_eq!(config.postgres.migrate, Migrate::Auto);
     assert!(!config.dev);
 }
 
@@ -162,6 +164,24 @@ fn secrets_are_never_shown() {
     assert!(
         !shown.contains(secret_part) && !shown.contains(&*sealing),
         "{shown}"
+    );
+}
+
+#[test]
+fn a_database_of_many_nodes_is_named_by_its_url_and_shown_without_its_password() {
+    let url = "postgres://riposte:hush@db.example.com/riposte";
+    let case = case("[postgres]\nmigrate = \"manual\"\npartition = \"30d\"")
+        .with_variable("RIPOSTE_DATABASE", url);
+    let config = case.accepted();
+    assert_eq!(config.database.url().expose(), url);
+    let shown = "postgres://riposte:***@db.example.com/riposte";
+    assert_eq!(config.database.to_string(), shown);
+    assert!(!format!("{config:?}").contains("hush"));
+    assert_eq!(config.key_files(), None);
+    assert_eq!(config.postgres.migrate, Migrate::Manual);
+    assert_eq!(
+        config.postgres.partition,
+        Duration::from_secs(30 * 24 * 60 * 60)
     );
 }
 

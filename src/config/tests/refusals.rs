@@ -132,8 +132,24 @@ fn a_bad_value_is_named_with_its_place_and_what_would_be_right() {
             "\"xml\" is not \"auto\", \"text\" or \"json\"",
         ),
         (
-            "database = \"postgres://u:p@h/d\"",
-            "postgres://… is not a database that is supported",
+            "database = \"mysql://u:p@h/d\"",
+            "mysql://… is not a database that is supported",
+        ),
+        (
+            "database = \"postgres://u:p@h\"",
+            "1: database: it names no database: write its name behind the host",
+        ),
+        (
+            "postgres.migrate = \"never\"",
+            "\"never\" is not \"auto\" or \"manual\"",
+        ),
+        (
+            "postgres.partition = \"36h\"",
+            "\"36h\" is not a number of whole days",
+        ),
+        (
+            "postgres.partition = \"1h\"",
+            "1h is out of range: it may be 1day to 1year",
         ),
         (
             "database = \"sqlite://\"",

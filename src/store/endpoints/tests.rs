@@ -27,12 +27,9 @@ impl World {
     async fn new() -> Self {
         let dir = tempfile::tempdir().expect("a directory");
         let chance = Chance::seeded(7);
-        let store = Store::open(StoreSettings {
-            url: format!("sqlite://{}", dir.path().join("test.db").display()),
-            readers: 2,
-            keyring: Keyring::new(SealingKey::generate(&chance), Vec::new()),
-            chance: chance.clone(),
-        });
+        let url = format!("sqlite://{}", dir.path().join("test.db").display());
+        let keyring = Keyring::new(SealingKey::generate(&chance), Vec::new());
+        let store = Store::open(StoreSettings::at(url, keyring, chance.clone()));
         let new = NewEndpoint {
             id: Ids::new(chance.clone()).next(NOW),
             config: EndpointConfig::new("https://example.com/".parse().expect("a URL")),

@@ -367,12 +367,9 @@ fn ranges() -> impl Iterator<Item = Range> {
 pub async fn store() -> (Store, TempDir) {
     let directory = TempDir::new().expect("a directory");
     let chance = Chance::seeded(1);
-    let settings = StoreSettings {
-        url: format!("sqlite://{}/riposte.db", directory.path().display()),
-        readers: 2,
-        keyring: Keyring::new(SealingKey::generate(&chance), Vec::new()),
-        chance,
-    };
+    let url = format!("sqlite://{}/riposte.db", directory.path().display());
+    let keyring = Keyring::new(SealingKey::generate(&chance), Vec::new());
+    let settings = StoreSettings::at(url, keyring, chance);
     (Store::open(settings).await.expect("a store"), directory)
 }
 

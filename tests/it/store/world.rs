@@ -56,12 +56,9 @@ impl World {
     pub async fn sqlite() -> Self {
         let directory = TempDir::new().expect("a directory");
         let chance = Chance::seeded(1);
-        let settings = StoreSettings {
-            url: format!("sqlite://{}/riposte.db", directory.path().display()),
-            readers: 2,
-            keyring: Keyring::new(SealingKey::generate(&chance), Vec::new()),
-            chance: chance.clone(),
-        };
+        let url = format!("sqlite://{}/riposte.db", directory.path().display());
+        let keyring = Keyring::new(SealingKey::generate(&chance), Vec::new());
+        let settings = StoreSettings::at(url, keyring, chance.clone());
         let ids = Ids::new(chance.clone());
         Self {
             store: Store::open(settings).await.expect("a store"),
