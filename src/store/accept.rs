@@ -288,22 +288,23 @@ async fn enqueue(
     let waiting: Vec<_> = deliveries
         .iter()
         .filter_map(|delivery| match delivery.fate {
-            Fate::Pending { owned, due } => Some((delivery.id, delivery.endpoint?, due, owned)),
+            Fate::Pending { owned, due } => Some((delivery, delivery.endpoint?, due, owned)),
             _ => None,
         })
         .collect();
     let insert = Insert {
-        into: "queue (delivery_id, endpoint_id, due_at, owner)",
-        columns: 4,
+        into: "queue (delivery_id, project_id, endpoint_id, due_at, owner)",
+        columns: 5,
         tail: "",
     };
     insert
         .run(
             connection,
             &waiting,
-            |values, (id, endpoint, due, owned)| {
+            |values, (delivery, endpoint, due, owned)| {
                 values
-                    .bind(id.to_string())
+                    .bind(delivery.id.to_string())
+                    .bind(delivery.project.to_string())
                     .bind(endpoint.to_string())
                     .bind(due.as_millis())
                     .bind(owned.then(|| lease.to_string()))

@@ -241,8 +241,8 @@ pub(super) async fn reopen(
     .execute(&mut *connection)
     .await?;
     let queued = sqlx::query(
-        "INSERT INTO queue (delivery_id, endpoint_id, due_at)
-         SELECT id, endpoint_id, $2 FROM deliveries WHERE id IN (SELECT value FROM json_each($1))",
+        "INSERT INTO queue (delivery_id, project_id, endpoint_id, due_at)
+         SELECT id, project_id, endpoint_id, $2 FROM deliveries WHERE id IN (SELECT value FROM json_each($1))",
     )
     .bind(list(&closed))
     .bind(now.as_millis())

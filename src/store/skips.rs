@@ -1,10 +1,10 @@
 //! Skipped deliveries: rows up to a limit per listener and hour, beyond it counts per minute.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::{
     Connection, StoreResult,
-    columns::{Columns as _, to_json},
+    columns::Columns as _,
     counters::{Counter, Deltas},
     rows::Insert,
     unit::{Fate, NewDelivery},
@@ -18,6 +18,9 @@ use crate::domain::{
 /// How many rows of skipped deliveries a listener may have in an hour.
 const MAX_ROWS_AN_HOUR: i64 = 1_000;
 
+/// Whose shard is counted in. There is one writer, so one will do; many nodes would each have one.
+const SHARD: i64 = 0;
+
 /// The millisecond counts of an hour and of a minute.
 const HOUR: i64 = 3_600_000;
 const MINUTE: i64 = 60_000;
@@ -29,9 +32,11 @@ pub(super) async fn count_excess<'a>(
     now: Timestamp,
     deltas: &mut Deltas,
 ) -> StoreResult<Vec<&'a NewDelivery>> {
-    let mut wanted: HashMap<ListenerId, i64> = HashMap::new();
-    for (listener, _) in deliveries.iter().copied().filter_map(skipped) {
-        *wanted.entry(listener).or_default() += 1;
+    let mut wanted: BTreeMap<(ProjectId, ListenerId), i64> = BTreeMap::new();
+    for delivery in deliveries.iter().copied() {
+        if let Some((listener, _)) = skipped(delivery) {
+            *wanted.entry((delivery.project, listener)).or_default() += 1;
+        }
     }
     if wanted.is_empty() {
         return Ok(deliveries);
@@ -42,7 +47,7 @@ pub(super) async fn count_excess<'a>(
         let Some((listener, reason)) = skipped(delivery) else {
             return true;
         };
-        match room.get_mut(&listener) {
+        match room.get_mut(&(delivery.project, listener)) {
             Some(rows) if *rows > 0 => *rows -= 1,
             _ => {
                 excess.add(delivery, listener, reason);
@@ -67,43 +72,45 @@ fn skipped(delivery: &NewDelivery) -> Option<(ListenerId, SkipReason)> {
 /// Takes rows of this hour for each listener, and gives how many of them there were left to take.
 async fn reserve(
     connection: &mut Connection,
-    wanted: HashMap<ListenerId, i64>,
+    wanted: BTreeMap<(ProjectId, ListenerId), i64>,
     now: Timestamp,
-) -> StoreResult<HashMap<ListenerId, i64>> {
+) -> StoreResult<HashMap<(ProjectId, ListenerId), i64>> {
     let hour = now.as_millis().div_euclid(HOUR);
+    let insert = Insert {
+        into: "skip_rows (project_id, listener_id, hour, shard, rows)",
+        columns: 5,
+        tail: "ON CONFLICT (project_id, listener_id, hour, shard) \
+               DO UPDATE SET rows = skip_rows.rows + excluded.rows \
+               RETURNING project_id, listener_id, rows",
+    };
     let wishes: Vec<_> = wanted.iter().collect();
-    let wishes = to_json(&wishes)?;
-    sqlx::query(
-        "DELETE FROM skip_rows
-         WHERE listener_id IN (SELECT value ->> 0 FROM json_each($1)) AND hour < $2",
-    )
-    .bind(&wishes)
-    .bind(hour)
-    .execute(&mut *connection)
-    .await?;
-    let rows = sqlx::query(
-        "INSERT INTO skip_rows (listener_id, hour, rows)
-         SELECT value ->> 0, $2, value ->> 1 FROM json_each($1) WHERE true
-         ON CONFLICT DO UPDATE SET rows = rows + excluded.rows
-         RETURNING listener_id, rows",
-    )
-    .bind(&wishes)
-    .bind(hour)
-    .fetch_all(connection)
-    .await?;
+    let rows = insert
+        .run(
+            connection,
+            &wishes,
+            |values, ((project, listener), number)| {
+                values
+                    .bind(project.to_string())
+                    .bind(listener.to_string())
+                    .bind(hour)
+                    .bind(SHARD)
+                    .bind(**number)
+            },
+        )
+        .await?;
     rows.iter()
         .map(|row| {
-            let listener = row.parsed("listener_id")?;
+            let whose = (row.parsed("project_id")?, row.parsed("listener_id")?);
             let taken: i64 = row.number("rows")?;
-            let mine = wanted.get(&listener).copied().unwrap_or(0);
-            Ok((listener, (MAX_ROWS_AN_HOUR - (taken - mine)).clamp(0, mine)))
+            let mine = wanted.get(&whose).copied().unwrap_or(0);
+            Ok((whose, (MAX_ROWS_AN_HOUR - (taken - mine)).clamp(0, mine)))
         })
         .collect()
 }
 
 /// What is counted instead of being written as rows.
 #[derive(Default)]
-struct Excess(HashMap<(ProjectId, ListenerId, SkipReason), (i64, EventId, EventId)>);
+struct Excess(BTreeMap<(ProjectId, ListenerId, SkipReason), (i64, EventId, EventId)>);
 
 impl Excess {
     fn add(&mut self, delivery: &NewDelivery, listener: ListenerId, reason: SkipReason) {
@@ -117,9 +124,11 @@ impl Excess {
     async fn write(self, connection: &mut Connection, now: Timestamp) -> StoreResult<()> {
         let minute = now.as_millis().div_euclid(MINUTE) * MINUTE;
         let insert = Insert {
-            into: "skip_counts (project_id, listener_id, reason, minute, count, first_event, last_event)",
-            columns: 7,
-            tail: "ON CONFLICT DO UPDATE SET count = count + excluded.count, last_event = excluded.last_event",
+            into: "skip_counts (project_id, listener_id, reason, minute, shard, count, first_event, \
+                   last_event)",
+            columns: 8,
+            tail: "ON CONFLICT (project_id, listener_id, reason, minute, shard) DO UPDATE SET \
+                   count = skip_counts.count + excluded.count, last_event = excluded.last_event",
         };
         let rows: Vec<_> = self.0.into_iter().collect();
         insert
@@ -132,6 +141,7 @@ impl Excess {
                         .bind(listener.to_string())
                         .bind(reason.as_str())
                         .bind(minute)
+                        .bind(SHARD)
                         .bind(*count)
                         .bind(first.to_string())
                         .bind(last.to_string())

@@ -78,7 +78,12 @@ impl Stage {
         ),
         Self::Table(
             "skip_counts",
-            "project_id, listener_id, reason, minute",
+            "project_id, listener_id, reason, minute, shard",
+            "project_id",
+        ),
+        Self::Table(
+            "skip_rows",
+            "project_id, listener_id, hour, shard",
             "project_id",
         ),
         Self::Table("seen_types", "project_id, type, shard", "project_id"),

@@ -9,7 +9,7 @@ use sqlx::{AssertSqlSafe, sqlite::SqliteRow};
 use super::Swept;
 use crate::{
     domain::{
-        ids::{EventId, first_at, stamp},
+        ids::{EventId, ProjectId, first_at, stamp},
         time::Timestamp,
     },
     store::{
@@ -45,7 +45,8 @@ impl Store {
     ) -> StoreResult<Swept> {
         let mut transaction = self.write().await?;
         let rows = sqlx::query(AssertSqlSafe(format!(
-            "SELECT e.id, EXISTS (SELECT 1 FROM kept_events AS k WHERE k.event_id = e.id) AS noted,
+            "SELECT e.id, e.project_id,
+                    EXISTS (SELECT 1 FROM kept_events AS k WHERE k.event_id = e.id) AS noted,
                     {NEEDED} AS needed
              FROM events AS e WHERE e.id > $1 AND e.id < $2 ORDER BY e.id LIMIT $3"
         )))
@@ -59,7 +60,7 @@ impl Store {
             let id: EventId = row.parsed("id")?;
             match (flag(row, "noted")?, flag(row, "needed")?) {
                 (true, _) => {}
-                (false, true) => kept.push(id),
+                (false, true) => kept.push((row.parsed("project_id")?, id)),
                 (false, false) => gone.push(id),
             }
         }
@@ -154,25 +155,28 @@ pub(in crate::store) async fn note_late(
     let continuing = units.iter().filter(|unit| unit.continues.is_some());
     let events = continuing.flat_map(|unit| &unit.events);
     let late: Vec<_> = events
-        .map(|met| met.event.id)
-        .filter(|id| stamp(*id) < now.minus(LATE))
+        .map(|met| (met.event.project, met.event.id))
+        .filter(|(_, id)| stamp(*id) < now.minus(LATE))
         .collect();
     note(connection, &late, now).await
 }
 
 async fn note(
     connection: &mut Connection,
-    events: &[EventId],
+    events: &[(ProjectId, EventId)],
     look_at: Timestamp,
 ) -> StoreResult<()> {
     let insert = Insert {
-        into: "kept_events (event_id, look_at)",
-        columns: 2,
+        into: "kept_events (event_id, project_id, look_at)",
+        columns: 3,
         tail: "ON CONFLICT DO NOTHING",
     };
     insert
-        .run(connection, events, |values, id| {
-            values.bind(id.to_string()).bind(look_at.as_millis())
+        .run(connection, events, |values, (project, id)| {
+            values
+                .bind(id.to_string())
+                .bind(project.to_string())
+                .bind(look_at.as_millis())
         })
         .await?;
     Ok(())

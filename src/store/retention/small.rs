@@ -89,8 +89,8 @@ impl Store {
     pub async fn sweep_skip_counts(&self, before: Timestamp, limit: u32) -> StoreResult<Swept> {
         let mut transaction = self.write().await?;
         let rows = sqlx::query(
-            "DELETE FROM skip_counts WHERE (project_id, listener_id, reason, minute) IN (
-                 SELECT project_id, listener_id, reason, minute FROM skip_counts
+            "DELETE FROM skip_counts WHERE (project_id, listener_id, reason, minute, shard) IN (
+                 SELECT project_id, listener_id, reason, minute, shard FROM skip_counts
                  WHERE minute < $1 ORDER BY minute LIMIT $2)
              RETURNING project_id, count",
         )
@@ -118,8 +118,9 @@ impl Store {
     /// If the store cannot be written: nothing is removed then.
     pub async fn sweep_skip_rows(&self, now: Timestamp, limit: u32) -> StoreResult<Swept> {
         self.sweep(
-            "DELETE FROM skip_rows WHERE (listener_id, hour) IN (
-                 SELECT listener_id, hour FROM skip_rows WHERE hour < $1 ORDER BY hour LIMIT $2)",
+            "DELETE FROM skip_rows WHERE (project_id, listener_id, hour, shard) IN (
+                 SELECT project_id, listener_id, hour, shard FROM skip_rows
+                 WHERE hour < $1 ORDER BY hour LIMIT $2)",
             now.as_millis().div_euclid(HOUR),
             limit,
         )
