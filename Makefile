@@ -1,8 +1,10 @@
-# Everything that a developer does here. `make run` and `make test` need Rust, Node and git, nothing else.
+# Everything that a developer does here. `make run` and `make test` need Rust, Node and git, nothing else: what the tests need
+# besides (PostgreSQL, a browser) they install where it is missing, on Debian as root.
 
 PY_CLIENTS := target/clients/py/.ready
 JS_CLIENTS := tests/clients/js/node_modules/.package-lock.json
 BROWSER := target/clients/browser/.ready
+WITH_POSTGRES := scripts/with-postgres
 ROUNDS ?= 20
 EXAMPLES ?= 500
 
@@ -15,8 +17,8 @@ help: ## Show what there is to make.
 run: ## Build and serve on 127.0.0.1:8080 in the development profile, with its data below data/.
 	cargo run --release --locked -- serve --dev
 
-test: clients ## Run every test.
-	cargo test --locked
+test: clients ## Run every test, with a PostgreSQL of its own.
+	$(WITH_POSTGRES) cargo test --locked
 
 lint: ## Check the formatting and the code; every warning is an error.
 	cargo fmt --check
