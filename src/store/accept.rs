@@ -3,16 +3,14 @@
 use std::collections::HashMap;
 
 use super::{
-    Connection, Store, StoreError, StoreResult,
-    columns::Columns as _,
+    Connection, Store, StoreError, StoreResult, Writer,
     counters::{Counter, Deltas},
     dead_letters,
     event_keys::Keys,
     events, fanouts,
     journal::Journal,
-    retention,
-    rows::{Insert, list},
-    seen_types, skips,
+    retention, seen_types, skips,
+    sql::{Insert, list, query},
     unit::{Acceptance, Asked, Continuation, Fate, NewDelivery, Unit},
 };
 use crate::domain::{ids::ProjectId, lease::Lease, time::Timestamp};
@@ -39,7 +37,7 @@ impl Store {
         units: &[&Unit],
         context: AcceptContext,
     ) -> StoreResult<Vec<Acceptance>> {
-        let mut transaction = self.write().await?;
+        let mut transaction = self.write_as(Writer::Accept).await?;
         let mut batch = Batch {
             units,
             results: vec![Acceptance::Stored; units.len()],
@@ -233,7 +231,7 @@ async fn rules_versions(
     connection: &mut Connection,
     projects: &[ProjectId],
 ) -> StoreResult<HashMap<ProjectId, i64>> {
-    let rows = sqlx::query(
+    let rows = query(
         "SELECT id, rules_version FROM projects
          WHERE id IN (SELECT value FROM json_each($1)) AND state = 'active'",
     )

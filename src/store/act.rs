@@ -6,12 +6,11 @@ use super::{
     Connection, Store, StoreError, StoreResult,
     audit::Entry,
     change::{Change, Done},
-    columns::Columns as _,
     counters::{self, Deltas},
     deliveries::{Closing, close, find},
     events,
     journal::Journal,
-    rows::list,
+    sql::{list, query, query_scalar},
 };
 use crate::domain::{
     audit::Action,
@@ -117,7 +116,7 @@ impl Store {
         if takes_deliveries(&mut transaction, endpoint).await? {
             return Ok(None);
         }
-        let rows = sqlx::query(
+        let rows = query(
             "DELETE FROM queue WHERE delivery_id IN (
                  SELECT delivery_id FROM queue WHERE endpoint_id = $1 AND owner IS NULL
                  ORDER BY due_at, delivery_id LIMIT $2)
@@ -125,7 +124,7 @@ impl Store {
         )
         .bind(endpoint.to_string())
         .bind(limit)
-        .fetch_all(&mut *transaction)
+        .fetch_all(&mut transaction)
         .await?;
         let ids = rows.iter().map(|row| row.parsed("delivery_id"));
         let ids = ids.collect::<StoreResult<Vec<DeliveryId>>>()?;
@@ -143,17 +142,17 @@ async fn call_off(
     now: Timestamp,
 ) -> StoreResult<Cancellation> {
     let removed =
-        sqlx::query("DELETE FROM queue WHERE delivery_id = $1 AND (owner IS NULL OR owner = $2)")
+        query("DELETE FROM queue WHERE delivery_id = $1 AND (owner IS NULL OR owner = $2)")
             .bind(id.to_string())
             .bind(withdrawn.map(|lease| lease.to_string()))
             .execute(&mut *connection)
             .await?;
-    if removed.rows_affected() == 1 {
+    if removed == 1 {
         let closing = Closing::called_off(CancelReason::Requested);
         close(connection, &[id], closing, journal, now).await?;
         return Ok(Cancellation::Cancelled);
     }
-    sqlx::query("UPDATE deliveries SET cancel_requested = 1, updated_at = $2 WHERE id = $1")
+    query("UPDATE deliveries SET cancel_requested = 1, updated_at = $2 WHERE id = $1")
         .bind(id.to_string())
         .bind(now.as_millis())
         .execute(connection)
@@ -187,7 +186,7 @@ async fn revive(
 }
 
 async fn takes_deliveries(connection: &mut Connection, endpoint: EndpointId) -> StoreResult<bool> {
-    let open: Option<i64> = sqlx::query_scalar(
+    let open: Option<i64> = query_scalar(
         "SELECT 1 FROM endpoints WHERE id = $1 AND deleted_at IS NULL AND state <> 'disabled'",
     )
     .bind(endpoint.to_string())
@@ -198,14 +197,13 @@ async fn takes_deliveries(connection: &mut Connection, endpoint: EndpointId) -> 
 
 /// Makes a delivery that nobody owns due now. Gives whether there was one.
 async fn hasten(connection: &mut Connection, id: DeliveryId, now: Timestamp) -> StoreResult<bool> {
-    let hastened = sqlx::query(
-        "UPDATE queue SET due_at = min(due_at, $2) WHERE delivery_id = $1 AND owner IS NULL",
-    )
-    .bind(id.to_string())
-    .bind(now.as_millis())
-    .execute(connection)
-    .await?;
-    Ok(hastened.rows_affected() == 1)
+    let hastened =
+        query("UPDATE queue SET due_at = min(due_at, $2) WHERE delivery_id = $1 AND owner IS NULL")
+            .bind(id.to_string())
+            .bind(now.as_millis())
+            .execute(connection)
+            .await?;
+    Ok(hastened == 1)
 }
 
 /// Puts deliveries that were closed back into the queue, with all attempts before them. Gives how
@@ -216,7 +214,7 @@ pub(super) async fn reopen(
     journal: &mut Journal,
     now: Timestamp,
 ) -> StoreResult<u64> {
-    let closed = sqlx::query(
+    let closed = query(
         "SELECT id, project_id FROM deliveries
          WHERE id IN (SELECT value FROM json_each($1)) AND state <> 'pending' AND endpoint_id IS NOT NULL",
     )
@@ -230,7 +228,7 @@ pub(super) async fn reopen(
     let closed = closed.iter().map(|row| row.text("id"));
     let closed = closed.collect::<StoreResult<Vec<_>>>()?;
     let before = counters::states(&mut *connection, &closed).await?;
-    sqlx::query(
+    query(
         "UPDATE deliveries
          SET state = 'pending', reason = NULL, cancel_requested = 0, attempts_before = attempts,
              since = $2, updated_at = $2
@@ -240,7 +238,7 @@ pub(super) async fn reopen(
     .bind(now.as_millis())
     .execute(&mut *connection)
     .await?;
-    let queued = sqlx::query(
+    let queued = query(
         "INSERT INTO queue (delivery_id, project_id, endpoint_id, due_at)
          SELECT id, project_id, endpoint_id, $2 FROM deliveries WHERE id IN (SELECT value FROM json_each($1))",
     )
@@ -250,5 +248,5 @@ pub(super) async fn reopen(
     .await?;
     let deltas = Deltas::moving(before, DeliveryState::Pending);
     deltas.write(connection).await?;
-    Ok(queued.rows_affected())
+    Ok(queued)
 }

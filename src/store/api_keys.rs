@@ -1,14 +1,13 @@
 //! API keys: looked up by their public part, kept as a hash of the other.
 
 use serde::Serialize;
-use sqlx::sqlite::SqliteRow;
 
 use super::{
     Connection, Store, StoreError, StoreResult,
     audit::Entry,
     change::{Change, Done},
-    columns::{Columns as _, to_json, unreadable},
     list::{Index, Query, Table},
+    sql::{Row, query, query_scalar, to_json, unreadable},
 };
 use crate::domain::{
     audit::Action,
@@ -105,9 +104,9 @@ impl Store {
     /// [`StoreError::NotFound`] if there is none.
     pub async fn key(&self, id: KeyId) -> StoreResult<KeyRecord> {
         let mut connection = self.read().await?;
-        let row = sqlx::query("SELECT * FROM api_keys WHERE id = $1")
+        let row = query("SELECT * FROM api_keys WHERE id = $1")
             .bind(id.to_string())
-            .fetch_optional(&mut *connection)
+            .fetch_optional(&mut connection)
             .await?;
         key(&row.ok_or(StoreError::NotFound("key"))?)
     }
@@ -122,7 +121,7 @@ impl Store {
         window: &Window<KeyId>,
     ) -> StoreResult<Listed<KeyRecord, KeyId>> {
         let mut snapshot = self.snapshot().await?;
-        let read = |row: &SqliteRow| {
+        let read = |row: &Row| {
             let mut key = key(row)?;
             key.last_used_at = key.last_used_at.max(self.notes.last_use(key.id));
             Ok(Some(key))
@@ -225,7 +224,7 @@ async fn check_rotation(
     if let Some(scope) = rotation.scopes.missing(key.scopes).iter().next() {
         return Err(StoreError::BeyondScopes(scope));
     }
-    let predecessor: Option<i64> = sqlx::query_scalar(
+    let predecessor: Option<i64> = query_scalar(
         "SELECT 1 FROM api_keys
          WHERE project_id = $1 AND successor_id = $2 AND revoked_at IS NULL AND expires_at > $3",
     )
@@ -243,7 +242,7 @@ async fn check_rotation(
 }
 
 async fn succeed(connection: &mut Connection, id: KeyId, rotation: &Rotation) -> StoreResult<()> {
-    sqlx::query(
+    query(
         "UPDATE api_keys SET expires_at = min(coalesce(expires_at, $2), $2), successor_id = $3,
                              version = version + 1
          WHERE id = $1",
@@ -257,7 +256,7 @@ async fn succeed(connection: &mut Connection, id: KeyId, rotation: &Rotation) ->
 }
 
 async fn insert(connection: &mut Connection, key: &KeyRecord) -> StoreResult<()> {
-    sqlx::query(
+    query(
         "INSERT INTO api_keys (id, project_id, name, hash, created_at, expires_at, scopes_json)
          VALUES ($1, $2, $3, $4, $5, $6, $7)",
     )
@@ -274,7 +273,7 @@ async fn insert(connection: &mut Connection, key: &KeyRecord) -> StoreResult<()>
 }
 
 async fn revoke(connection: &mut Connection, id: KeyId, now: Timestamp) -> StoreResult<()> {
-    sqlx::query("UPDATE api_keys SET revoked_at = $2, version = version + 1 WHERE id = $1")
+    query("UPDATE api_keys SET revoked_at = $2, version = version + 1 WHERE id = $1")
         .bind(id.to_string())
         .bind(now.as_millis())
         .execute(connection)
@@ -287,7 +286,7 @@ async fn find(
     project: ProjectId,
     id: KeyId,
 ) -> StoreResult<KeyRecord> {
-    let row = sqlx::query("SELECT * FROM api_keys WHERE id = $1 AND project_id = $2")
+    let row = query("SELECT * FROM api_keys WHERE id = $1 AND project_id = $2")
         .bind(id.to_string())
         .bind(project.to_string())
         .fetch_optional(connection)
@@ -306,7 +305,7 @@ pub(super) fn listed(project: ProjectId) -> Query {
     Query::of(&KEYS, project)
 }
 
-pub(super) fn key(row: &SqliteRow) -> StoreResult<KeyRecord> {
+pub(super) fn key(row: &Row) -> StoreResult<KeyRecord> {
     let hash = row.blob("hash")?;
     Ok(KeyRecord {
         id: row.parsed("id")?,

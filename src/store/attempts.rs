@@ -4,13 +4,11 @@ mod list;
 
 use std::time::Duration;
 
-use sqlx::sqlite::SqliteRow;
-
 pub(super) use self::list::line_of;
 pub use self::list::{AttemptFilter, AttemptLine};
 use super::{
     Store, StoreError, StoreResult,
-    columns::{Columns as _, unreadable},
+    sql::{Row, query, unreadable},
 };
 use crate::domain::{
     attempt::{Attempt, ErrorKind, Exchange, Failure, Response},
@@ -42,14 +40,14 @@ impl Store {
         delivery: DeliveryId,
     ) -> StoreResult<Vec<AttemptRecord>> {
         let mut connection = self.read().await?;
-        let rows = sqlx::query(
+        let rows = query(
             "SELECT * FROM attempts WHERE delivery_id = $1 AND project_id = $2
              ORDER BY id DESC LIMIT $3",
         )
         .bind(delivery.to_string())
         .bind(project.to_string())
         .bind(MAX_ATTEMPTS_SHOWN)
-        .fetch_all(&mut *connection)
+        .fetch_all(&mut connection)
         .await?;
         rows.iter().rev().map(record).collect()
     }
@@ -67,20 +65,20 @@ impl Store {
         number: u32,
     ) -> StoreResult<AttemptRecord> {
         let mut connection = self.read().await?;
-        let row = sqlx::query(
+        let row = query(
             "SELECT * FROM attempts WHERE delivery_id = $1 AND project_id = $2 AND number = $3
              ORDER BY id DESC LIMIT 1",
         )
         .bind(delivery.to_string())
         .bind(project.to_string())
         .bind(number)
-        .fetch_optional(&mut *connection)
+        .fetch_optional(&mut connection)
         .await?;
         record(&row.ok_or(StoreError::NotFound("attempt"))?)
     }
 }
 
-fn record(row: &SqliteRow) -> StoreResult<AttemptRecord> {
+fn record(row: &Row) -> StoreResult<AttemptRecord> {
     Ok(AttemptRecord {
         attempt: Attempt {
             id: row.parsed("id")?,
@@ -97,13 +95,13 @@ fn record(row: &SqliteRow) -> StoreResult<AttemptRecord> {
     })
 }
 
-fn exchange(row: &SqliteRow) -> StoreResult<Exchange> {
+fn exchange(row: &Row) -> StoreResult<Exchange> {
     let result = match row.number_opt("status")? {
         Some(status) => Ok(Response {
             status,
             headers: row.json("response_headers_json")?,
             body: row.blob("response_body")?.into(),
-            truncated: row.number::<i64>("response_truncated")? == 1,
+            truncated: row.flag("response_truncated")?,
             broke_off: row
                 .text_opt("response_broke_off")?
                 .map(|text| failure(&text))

@@ -4,13 +4,12 @@ use std::collections::BTreeSet;
 
 use indexmap::IndexMap;
 use serde_json::value::RawValue;
-use sqlx::sqlite::SqliteRow;
 
 use super::{
     Connection, Store, StoreResult,
     change::Change,
-    columns::{Columns as _, to_json, unreadable},
     list::{Index, Query, Table},
+    sql::{Row, query, to_json, unreadable},
 };
 use crate::domain::{
     audit::{Action, Actor, ObjectKind, Realm},
@@ -203,7 +202,7 @@ impl Store {
         window: &Window<AuditId>,
     ) -> StoreResult<Listed<AuditRecord, AuditId>> {
         let mut snapshot = self.snapshot().await?;
-        let read = |row: &SqliteRow| record(row).map(Some);
+        let read = |row: &Row| record(row).map(Some);
         let query = filter.query(realm);
         query.list(&mut snapshot, window, read).await
     }
@@ -216,7 +215,7 @@ impl Store {
         entry: Entry,
     ) -> StoreResult<()> {
         let id: AuditId = self.ids.next(change.now);
-        sqlx::query(
+        query(
             "INSERT INTO audit (id, realm, at, actor, actor_name, address, why, action, object_kind,
                                 object_id, fields_json, before_json, after_json)
              VALUES ($1, $2, $3, $4, (SELECT name FROM api_keys WHERE id = $4), $5, $6, $7, $8, $9,
@@ -261,7 +260,7 @@ fn differing(before: &RawValue, after: &RawValue) -> StoreResult<BTreeSet<String
     Ok(differ.cloned().collect())
 }
 
-fn record(row: &SqliteRow) -> StoreResult<AuditRecord> {
+fn record(row: &Row) -> StoreResult<AuditRecord> {
     let document = |column| {
         let text = row.text_opt(column)?;
         text.map(|text| RawValue::from_string(text).map_err(|error| unreadable(column, error)))

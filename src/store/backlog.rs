@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use sqlx::AssertSqlSafe;
 
-use super::{Connection, StoreResult, columns::Columns as _};
+use super::{Connection, StoreResult, sql::query};
 use crate::domain::{
     ids::{EndpointId, ProjectId},
     time::Timestamp,
@@ -95,7 +95,7 @@ async fn oldest(connection: &mut Connection, of: Of) -> StoreResult<Option<Times
              FROM e WHERE e.state <> 'paused') AS first",
         of.endpoints()
     );
-    let row = sqlx::query(AssertSqlSafe(statement))
+    let row = query(AssertSqlSafe(statement))
         .bind(of.id())
         .bind(MAX_ENDPOINTS_LOOKED_AT)
         .fetch_one(connection)
@@ -119,7 +119,7 @@ async fn count(connection: &mut Connection, of: Of, now: Timestamp) -> StoreResu
                LIMIT $5) AS waiting",
         of.endpoints()
     );
-    let row = sqlx::query(AssertSqlSafe(statement))
+    let row = query(AssertSqlSafe(statement))
         .bind(of.id())
         .bind(MAX_ENDPOINTS_LOOKED_AT)
         .bind(now.as_millis())

@@ -12,8 +12,9 @@ use std::{
 };
 
 use sha2::{Digest as _, Sha256};
-use sqlx::{ConnectOptions as _, sqlite::SqliteConnectOptions};
 use tokio::sync::OwnedSemaphorePermit;
+
+use sqlx::{ConnectOptions as _, sqlite::SqliteConnectOptions};
 
 use super::{Backend, Store, StoreError, StoreResult, sqlite::Database};
 
@@ -40,7 +41,11 @@ impl Store {
     /// # Errors
     /// If the store cannot be read, or there is no room for the copy beside it.
     pub async fn copy(&self) -> StoreResult<Option<Copy>> {
-        let Backend::Sqlite(database) = &self.backend;
+        let Backend::Sqlite(database) = &self.backend else {
+            return Err(StoreError::SqliteOnly(
+                "PostgreSQL has its own tools for backups: pg_dump, or base backups with a WAL archive",
+            ));
+        };
         let Ok(place) = Arc::clone(&database.copying).try_acquire_owned() else {
             return Ok(None);
         };

@@ -11,11 +11,10 @@ use std::{
 };
 
 use serde::Serialize;
-use sqlx::{Sqlite, Transaction};
 
 use super::{
     Connection, Store, StoreError, StoreResult, audit::Entry, idempotency::Idempotency,
-    journal::Journal,
+    journal::Journal, sql::Transaction,
 };
 use crate::domain::{audit::Actor, time::Timestamp};
 
@@ -124,7 +123,7 @@ impl Store {
 pub(super) struct Writing<'a> {
     store: &'a Store,
     change: &'a Change,
-    transaction: Transaction<'static, Sqlite>,
+    transaction: Transaction,
     journal: Journal,
 }
 

@@ -3,10 +3,12 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use sqlx::sqlite::SqliteRow;
 use url::Url;
 
-use super::{Store, StoreResult, columns::Columns as _, rows::list};
+use super::{
+    Store, StoreResult,
+    sql::{Row, list, query, query_scalar},
+};
 use crate::domain::{
     attempt::ErrorKind,
     endpoint::EndpointState,
@@ -54,12 +56,12 @@ impl Store {
         ids: &[EndpointId],
     ) -> StoreResult<HashMap<EndpointId, Standing>> {
         let mut connection = self.read().await?;
-        let rows = sqlx::query(
+        let rows = query(
             "SELECT id, state, state_since, deleted_at FROM endpoints
              WHERE id IN (SELECT value FROM json_each($1))",
         )
         .bind(list(ids))
-        .fetch_all(&mut *connection)
+        .fetch_all(&mut connection)
         .await?;
         rows.iter()
             .map(|row| Ok((row.parsed("id")?, standing(row)?)))
@@ -77,14 +79,14 @@ impl Store {
         url: &Url,
     ) -> StoreResult<Option<(EndpointId, Standing)>> {
         let mut connection = self.read().await?;
-        let row = sqlx::query(
+        let row = query(
             "SELECT id, state, state_since, deleted_at FROM endpoints
              WHERE project_id = $1 AND url = $2 AND deleted_at IS NULL
              ORDER BY id LIMIT 1",
         )
         .bind(project.to_string())
         .bind(url.as_str())
-        .fetch_optional(&mut *connection)
+        .fetch_optional(&mut connection)
         .await?;
         row.as_ref()
             .map(|row| Ok((row.parsed("id")?, standing(row)?)))
@@ -100,7 +102,7 @@ impl Store {
         deliveries: &[DeliveryId],
     ) -> StoreResult<HashMap<DeliveryId, LastAttempt>> {
         let mut connection = self.read().await?;
-        let rows = sqlx::query(
+        let rows = query(
             "SELECT a.delivery_id, a.number, a.started_at, a.duration_ms, a.status, a.error_kind
              FROM json_each($1) AS w
              CROSS JOIN attempts AS a
@@ -108,7 +110,7 @@ impl Store {
                            ORDER BY id DESC LIMIT 1)",
         )
         .bind(list(deliveries))
-        .fetch_all(&mut *connection)
+        .fetch_all(&mut connection)
         .await?;
         let attempts = rows.iter().map(|row| {
             let last = LastAttempt {
@@ -135,7 +137,7 @@ impl Store {
         delivery: DeliveryId,
     ) -> StoreResult<u32> {
         let mut connection = self.read().await?;
-        let count: i64 = sqlx::query_scalar(
+        let count: i64 = query_scalar(
             "SELECT count(*) FROM (
                  SELECT 1 FROM queue
                  WHERE endpoint_id = $1 AND owner IS NULL AND due_at <= $2
@@ -146,13 +148,13 @@ impl Store {
         .bind(due.as_millis())
         .bind(delivery.to_string())
         .bind(MAX_DUE_BEFORE)
-        .fetch_one(&mut *connection)
+        .fetch_one(&mut connection)
         .await?;
         Ok(u32::try_from(count).unwrap_or(MAX_DUE_BEFORE))
     }
 }
 
-fn standing(row: &SqliteRow) -> StoreResult<Standing> {
+fn standing(row: &Row) -> StoreResult<Standing> {
     Ok(Standing {
         state: row.parsed("state")?,
         since: row.time("state_since")?,

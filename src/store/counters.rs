@@ -9,9 +9,10 @@ use std::{
     ops::{Index, IndexMut},
 };
 
-use sqlx::sqlite::SqliteRow;
-
-use super::{Connection, Store, StoreResult, columns::Columns as _, rows::Insert, rows::list};
+use super::{
+    Connection, Store, StoreResult,
+    sql::{Insert, Row, list, query},
+};
 use crate::domain::{delivery::DeliveryState, ids::ProjectId, names::named};
 
 named! {
@@ -49,9 +50,6 @@ pub struct Counts([i64; Counter::ALL.len()]);
 /// By how much a transaction changes the counters of which projects.
 #[derive(Debug, Default)]
 pub(super) struct Deltas(BTreeMap<ProjectId, Counts>);
-
-/// Whose shard is written. There is one writer, so one will do; many nodes would each have one.
-const SHARD: i64 = 0;
 
 impl Counter {
     /// That of the deliveries in `state`.
@@ -128,9 +126,10 @@ impl Deltas {
     pub(super) async fn write(self, connection: &mut Connection) -> StoreResult<()> {
         let changed = self.0.into_iter();
         let changed: Vec<_> = changed.filter(|(_, by)| *by != Counts::default()).collect();
+        let shard = connection.shard();
         UPSERT
             .run(connection, &changed, |values, (project, by)| {
-                let values = values.bind(project.to_string()).bind(SHARD);
+                let values = values.bind(project.to_string()).bind(shard);
                 by.0.into_iter().fold(values, |values, by| values.bind(by))
             })
             .await?;
@@ -182,7 +181,7 @@ impl Store {
     /// If the store cannot be read.
     pub async fn recount(&self, project: ProjectId) -> StoreResult<Counts> {
         let mut connection = self.read().await?;
-        let row = sqlx::query(
+        let row = query(
             "SELECT (SELECT count(*) FROM events WHERE project_id = $1) AS events,
                     (SELECT coalesce(sum(length(data)), 0) FROM events WHERE project_id = $1)
                       + (SELECT coalesce(sum(length(response_body)), 0) FROM attempts
@@ -206,7 +205,7 @@ impl Store {
                       AS listeners",
         )
         .bind(project.to_string())
-        .fetch_one(&mut *connection)
+        .fetch_one(&mut connection)
         .await?;
         read(&row)
     }
@@ -214,7 +213,7 @@ impl Store {
 
 /// How much `project` has of what, as this transaction sees it.
 pub(super) async fn counts(connection: &mut Connection, project: ProjectId) -> StoreResult<Counts> {
-    let row = sqlx::query(SUMS)
+    let row = query(SUMS)
         .bind(project.to_string())
         .fetch_one(connection)
         .await?;
@@ -226,7 +225,7 @@ pub(super) async fn states(
     connection: &mut Connection,
     deliveries: impl IntoIterator<Item = impl ToString>,
 ) -> StoreResult<Vec<(ProjectId, DeliveryState, i64)>> {
-    let rows = sqlx::query(
+    let rows = query(
         "SELECT project_id, state, count(*) AS count FROM deliveries
          WHERE id IN (SELECT value FROM json_each($1)) GROUP BY project_id, state",
     )
@@ -242,7 +241,7 @@ pub(super) async fn states(
         .collect()
 }
 
-fn read(row: &SqliteRow) -> StoreResult<Counts> {
+fn read(row: &Row) -> StoreResult<Counts> {
     let mut counts = Counts::default();
     for counter in Counter::ALL {
         counts[*counter] = row.number(counter.as_str())?;

@@ -6,15 +6,18 @@
 mod find;
 mod groups;
 
-use sqlx::sqlite::SqliteRow;
-
 pub use self::{
     find::{Counted, Found, From},
     groups::{COUNT_BUDGET, DeadGroup, DeadGroups, MAX_CAUSES},
 };
 use super::{
-    Connection, Store, StoreResult, act, columns::Columns as _, counters::Deltas, deliveries,
-    deliveries::Closing, jobs::Step, journal::Journal, rows::list,
+    Connection, Store, StoreResult, act,
+    counters::Deltas,
+    deliveries,
+    deliveries::Closing,
+    jobs::Step,
+    journal::Journal,
+    sql::{Row, list, query},
 };
 use crate::domain::{
     delivery::{CancelReason, DeliveryState},
@@ -149,13 +152,13 @@ impl Store {
         now: Timestamp,
     ) -> StoreResult<()> {
         let mut transaction = self.write().await?;
-        sqlx::query(
+        query(
             "UPDATE deliveries SET detail = $2, updated_at = $3 WHERE id = $1 AND state = 'dead'",
         )
         .bind(id.to_string())
         .bind(why)
         .bind(now.as_millis())
-        .execute(&mut *transaction)
+        .execute(&mut transaction)
         .await?;
         transaction.commit().await?;
         Ok(())
@@ -213,7 +216,7 @@ pub(super) async fn settle_emission(
     journal: &mut Journal,
     deltas: &mut Deltas,
 ) -> StoreResult<bool> {
-    let settled = sqlx::query(
+    let settled = query(
         "UPDATE deliveries SET state = 'delivered', reason = NULL, detail = NULL, updated_at = $2
          WHERE id = $1 AND state = 'dead' AND endpoint_id IS NULL
          RETURNING project_id",
@@ -279,7 +282,7 @@ async fn standings(
     project: ProjectId,
     ids: &[DeliveryId],
 ) -> StoreResult<Vec<Standing>> {
-    let rows = sqlx::query(
+    let rows = query(
         "SELECT w.value AS id, d.state, d.endpoint_id,
                 e.state AS endpoint_state, e.deleted_at IS NOT NULL AS is_endpoint_deleted,
                 v.id IS NULL AS is_event_gone, v.erased_at IS NOT NULL AS is_event_erased
@@ -296,8 +299,8 @@ async fn standings(
     rows.iter().map(standing).collect()
 }
 
-fn standing(row: &SqliteRow) -> StoreResult<Standing> {
-    let flag = |column| StoreResult::Ok(row.number::<i64>(column)? == 1);
+fn standing(row: &Row) -> StoreResult<Standing> {
+    let flag = |column| row.flag(column);
     let loss = match (flag("is_event_gone")?, flag("is_event_erased")?) {
         (true, _) => Some(Loss::Gone),
         (false, true) => Some(Loss::Erased),

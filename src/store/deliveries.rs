@@ -1,14 +1,11 @@
 //! Deliveries: looking them up. What is done to them stands in [`act`](super::act).
 
-use sqlx::{QueryBuilder, Sqlite, sqlite::SqliteRow};
-
 use super::{
     Connection, Store, StoreError, StoreResult,
-    columns::Columns as _,
     counters::{self, Deltas},
     journal::Journal,
     list::{Fixed, Index, Query, Table},
-    rows::list,
+    sql::{Builder, Row, list, query},
 };
 use crate::{
     domain::{
@@ -137,7 +134,7 @@ impl Store {
     ) -> StoreResult<Listed<Delivery, DeliveryId>> {
         let mut snapshot = self.snapshot().await?;
         let query = filter.query(project);
-        let read = |row: &SqliteRow| delivery(row).map(Some);
+        let read = |row: &Row| delivery(row).map(Some);
         query.list(&mut snapshot, window, read).await
     }
 }
@@ -148,7 +145,7 @@ pub(super) async fn find(
     project: ProjectId,
     id: DeliveryId,
 ) -> StoreResult<Delivery> {
-    let mut query = QueryBuilder::<Sqlite>::new(SELECT);
+    let mut query = Builder::new(SELECT);
     query.push_bind(project.to_string());
     query.push(" AND d.id = ").push_bind(id.to_string());
     let row = query.build().fetch_optional(connection).await?;
@@ -181,7 +178,7 @@ pub(super) async fn close(
     now: Timestamp,
 ) -> StoreResult<()> {
     let before = counters::states(&mut *connection, ids).await?;
-    let closed = sqlx::query(
+    let closed = query(
         "UPDATE deliveries SET state = $2, reason = $3, updated_at = $4, cancel_requested = 0
          WHERE id IN (SELECT value FROM json_each($1))
          RETURNING id, project_id",
@@ -200,7 +197,7 @@ pub(super) async fn close(
 }
 
 /// The delivery in a row of [`SELECT`].
-pub(super) fn delivery(row: &SqliteRow) -> StoreResult<Delivery> {
+pub(super) fn delivery(row: &Row) -> StoreResult<Delivery> {
     let listener = row.parsed_opt("listener_id")?;
     let cause = listener.map(|listener| {
         StoreResult::Ok(Cause {
@@ -225,7 +222,7 @@ pub(super) fn delivery(row: &SqliteRow) -> StoreResult<Delivery> {
         status: row.number_opt("status")?,
         attempts: row.number("attempts")?,
         next_attempt_at: row.time_opt("due_at")?,
-        cancel_requested: row.number::<i64>("cancel_requested")? == 1,
+        cancel_requested: row.flag("cancel_requested")?,
         created_at: row.time("created_at")?,
         since: row.time("since")?,
         updated_at: row.time("updated_at")?,

@@ -18,8 +18,8 @@ use super::{
     Connection, Store, StoreError, StoreResult,
     audit::Entry,
     change::{Change, Done},
-    columns::to_json,
     counters::{Counter, Deltas},
+    sql::{query, query_scalar, to_json},
 };
 use crate::domain::{
     audit::Action,
@@ -131,9 +131,9 @@ impl Store {
     /// [`StoreError::NotFound`] if there is none.
     pub async fn live_endpoint(&self, id: EndpointId) -> StoreResult<(Endpoint, Vec<LiveSecret>)> {
         let mut snapshot = self.snapshot().await?;
-        let row = sqlx::query("SELECT * FROM endpoints WHERE id = $1")
+        let row = query("SELECT * FROM endpoints WHERE id = $1")
             .bind(id.to_string())
-            .fetch_optional(&mut *snapshot)
+            .fetch_optional(&mut snapshot)
             .await?;
         let endpoint = self.endpoint_of(&row.ok_or(StoreError::NotFound("endpoint"))?)?;
         Ok((endpoint, self.load_secrets(&mut snapshot, id).await?))
@@ -148,7 +148,7 @@ impl Store {
         new: &NewEndpoint,
         now: Timestamp,
     ) -> StoreResult<(Endpoint, bool)> {
-        let found = sqlx::query(
+        let found = query(
             "SELECT * FROM endpoints WHERE project_id = $1 AND url = $2 AND deleted_at IS NULL
              ORDER BY id LIMIT 1",
         )
@@ -173,7 +173,7 @@ impl Store {
         self.check_quota(connection, project, Quota::Endpoints, now)
             .await?;
         let config = &new.config;
-        sqlx::query(
+        query(
             "INSERT INTO endpoints (id, project_id, name, url, state, state_reason, state_since, format,
                  retry_json, timeout_ms, concurrency, headers, created_at, updated_at)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $7, $7)",
@@ -209,7 +209,7 @@ impl Store {
             true => (StateReason::Requested, now),
             false => (before.state_reason, before.state_since),
         };
-        sqlx::query(
+        query(
             "UPDATE endpoints SET name = $2, url = $3, state = $4, state_reason = $5, state_since = $6,
                  format = $7, retry_json = $8, timeout_ms = $9, concurrency = $10, headers = $11,
                  updated_at = $12, version = version + 1
@@ -238,7 +238,7 @@ impl Store {
         project: ProjectId,
         id: EndpointId,
     ) -> StoreResult<Endpoint> {
-        let row = sqlx::query(
+        let row = query(
             "SELECT * FROM endpoints WHERE id = $1 AND project_id = $2 AND deleted_at IS NULL",
         )
         .bind(id.to_string())
@@ -262,7 +262,7 @@ pub(super) async fn exists(
     project: ProjectId,
     id: EndpointId,
 ) -> StoreResult<bool> {
-    let found: Option<i64> = sqlx::query_scalar(
+    let found: Option<i64> = query_scalar(
         "SELECT 1 FROM endpoints WHERE id = $1 AND project_id = $2 AND deleted_at IS NULL",
     )
     .bind(id.to_string())
@@ -273,7 +273,7 @@ pub(super) async fn exists(
 }
 
 async fn delete(connection: &mut Connection, id: EndpointId, now: Timestamp) -> StoreResult<()> {
-    sqlx::query(
+    query(
         "UPDATE endpoints SET deleted_at = $2, updated_at = $2, headers = x'', version = version + 1
          WHERE id = $1",
     )
@@ -281,7 +281,7 @@ async fn delete(connection: &mut Connection, id: EndpointId, now: Timestamp) -> 
     .bind(now.as_millis())
     .execute(&mut *connection)
     .await?;
-    sqlx::query("DELETE FROM endpoint_secrets WHERE endpoint_id = $1")
+    query("DELETE FROM endpoint_secrets WHERE endpoint_id = $1")
         .bind(id.to_string())
         .execute(connection)
         .await?;

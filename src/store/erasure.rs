@@ -5,19 +5,16 @@
 
 use std::{borrow::Cow, collections::HashSet};
 
-use sqlx::sqlite::SqliteRow;
-
 use super::{
     Backend, Connection, Store, StoreError, StoreResult,
     audit::Entry,
     change::Change,
-    columns::Columns as _,
     counters::{Counter, Deltas},
     deliveries::{self, Closing},
     events,
     journal::Journal,
     record::Outcome,
-    rows::list,
+    sql::{Row, list, query},
 };
 use crate::domain::{
     audit::Action,
@@ -122,14 +119,13 @@ impl Store {
     /// If the store cannot be written.
     pub async fn wipe_attempts(&self, event: EventId, after: &str) -> StoreResult<Wiped> {
         let mut transaction = self.write_securely().await?;
-        let rows = sqlx::query(
-            "SELECT id FROM deliveries WHERE event_id = $1 AND id > $2 ORDER BY id LIMIT $3",
-        )
-        .bind(event.to_string())
-        .bind(after)
-        .bind(MAX_WIPED)
-        .fetch_all(&mut *transaction)
-        .await?;
+        let rows =
+            query("SELECT id FROM deliveries WHERE event_id = $1 AND id > $2 ORDER BY id LIMIT $3")
+                .bind(event.to_string())
+                .bind(after)
+                .bind(MAX_WIPED)
+                .fetch_all(&mut transaction)
+                .await?;
         let ids = rows.iter().map(|row| row.text("id"));
         let ids = ids.collect::<StoreResult<Vec<_>>>()?;
         let attempts = wipe(&mut transaction, &ids).await?;
@@ -167,9 +163,9 @@ impl Store {
             let entry = Entry::made(Action::EventErased, &erased)?;
             self.note(&mut transaction, change, entry).await?;
         }
-        let rows = sqlx::query("SELECT id, project_id, state FROM deliveries WHERE event_id = $1")
+        let rows = query("SELECT id, project_id, state FROM deliveries WHERE event_id = $1")
             .bind(event.to_string())
-            .fetch_all(&mut *transaction)
+            .fetch_all(&mut transaction)
             .await?;
         let all = rows.iter().map(|row| row.text("id"));
         let all = all.collect::<StoreResult<Vec<_>>>()?;
@@ -195,8 +191,10 @@ impl Store {
     /// # Errors
     /// If the store cannot be written.
     pub async fn empty_log(&self) -> StoreResult<bool> {
-        let Backend::Sqlite(database) = &self.backend;
-        database.empty_log().await
+        match &self.backend {
+            Backend::Sqlite(database) => database.empty_log().await,
+            Backend::Postgres(_) => Ok(true),
+        }
     }
 }
 
@@ -205,7 +203,7 @@ async fn holds(
     project: ProjectId,
     events: &[EventId],
 ) -> StoreResult<Holds> {
-    let rows = sqlx::query(
+    let rows = query(
         "SELECT d.project_id, count(*) AS count
          FROM json_each($1) AS w CROSS JOIN deliveries AS d
          WHERE d.event_id = w.value AND d.state = 'pending' GROUP BY d.project_id
@@ -233,7 +231,7 @@ async fn blank(
     event: EventId,
     now: Timestamp,
 ) -> StoreResult<Event> {
-    let row = sqlx::query(
+    let row = query(
         "SELECT length(data) AS bytes, coalesce(erased_at, $3) AS erased_at
          FROM events WHERE id = $1 AND project_id = $2",
     )
@@ -244,7 +242,7 @@ async fn blank(
     .await?;
     let row = row.ok_or(StoreError::NotFound("event"))?;
     let at = row.time("erased_at")?;
-    let blanked = sqlx::query(
+    let blanked = query(
         "UPDATE events SET subject = NULL, attributes_json = '{}', data_kind = 'absent', data = x'',
                            erased_at = $2
          WHERE id = $1 RETURNING *",
@@ -254,7 +252,7 @@ async fn blank(
     .fetch_one(&mut *connection)
     .await?;
     // Why an event could not be emitted may quote what was in it.
-    sqlx::query(
+    query(
         "UPDATE deliveries SET detail = 'the payload of its event was erased'
          WHERE event_id = $1 AND endpoint_id IS NULL AND detail IS NOT NULL",
     )
@@ -262,7 +260,7 @@ async fn blank(
     .execute(&mut *connection)
     .await?;
     // So may how it broke the schema of its type.
-    sqlx::query(
+    query(
         "UPDATE seen_types SET violation_json = NULL
          WHERE project_id = $1 AND type = $2 AND violation_json ->> 'event' = $3",
     )
@@ -279,7 +277,7 @@ async fn blank(
 
 /// Wipes what was captured of the attempts of `deliveries`. Gives of how many.
 async fn wipe(connection: &mut Connection, deliveries: &[String]) -> StoreResult<u64> {
-    let rows = sqlx::query(
+    let rows = query(
         "SELECT a.id, a.project_id, coalesce(length(a.response_body), 0) AS bytes
          FROM json_each($1) AS w CROSS JOIN attempts AS a
          WHERE a.delivery_id = w.value
@@ -296,7 +294,7 @@ async fn wipe(connection: &mut Connection, deliveries: &[String]) -> StoreResult
         deltas.add(row.parsed("project_id")?, Counter::StoredBytes, -bytes);
         attempts.push(row.text("id")?);
     }
-    sqlx::query(
+    query(
         "UPDATE attempts
          SET request_headers_json = '[]',
              response_headers_json = CASE WHEN response_headers_json IS NOT NULL THEN '[]' END,
@@ -314,7 +312,7 @@ async fn wipe(connection: &mut Connection, deliveries: &[String]) -> StoreResult
 /// a node still has.
 async fn call_off(
     connection: &mut Connection,
-    rows: &[SqliteRow],
+    rows: &[Row],
     journal: &mut Journal,
     now: Timestamp,
 ) -> StoreResult<(u64, Vec<(ProjectId, DeliveryId)>)> {
@@ -325,7 +323,7 @@ async fn call_off(
             pending.push(delivery);
         }
     }
-    let free = sqlx::query(
+    let free = query(
         "DELETE FROM queue
          WHERE delivery_id IN (SELECT value FROM json_each($1)) AND owner IS NULL
          RETURNING delivery_id",
@@ -338,7 +336,7 @@ async fn call_off(
     let closing = Closing::called_off(CancelReason::EventErased);
     deliveries::close(&mut *connection, &free, closing, journal, now).await?;
     pending.retain(|(_, id)| !free.contains(id));
-    sqlx::query(
+    query(
         "UPDATE deliveries SET cancel_requested = 1, updated_at = $2
          WHERE id IN (SELECT value FROM json_each($1))",
     )
@@ -350,7 +348,7 @@ async fn call_off(
 }
 
 async fn drop_fanouts(connection: &mut Connection, event: EventId) -> StoreResult<()> {
-    let rows = sqlx::query("DELETE FROM fanouts WHERE event_id = $1 RETURNING project_id")
+    let rows = query("DELETE FROM fanouts WHERE event_id = $1 RETURNING project_id")
         .bind(event.to_string())
         .fetch_all(&mut *connection)
         .await?;
@@ -371,7 +369,7 @@ pub(super) async fn cleared<'a>(
     if suspects.is_empty() {
         return Ok(Cow::Borrowed(outcomes));
     }
-    let rows = sqlx::query(
+    let rows = query(
         "SELECT d.id FROM json_each($1) AS w
          CROSS JOIN deliveries AS d
          CROSS JOIN events AS e

@@ -42,6 +42,9 @@ pub enum StoreError {
     /// What should be changed is not there, or belongs to another project.
     #[error("there is no such {0}")]
     NotFound(&'static str),
+    /// What was asked for is done by other means where the database is PostgreSQL.
+    #[error("{0}")]
+    SqliteOnly(&'static str),
     /// It is there already.
     #[error("there is such a {0} already")]
     Exists(&'static str),

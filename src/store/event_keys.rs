@@ -3,13 +3,10 @@
 
 use std::collections::HashMap;
 
-use sqlx::Row as _;
-
 use super::{
     Connection, Store, StoreResult,
     accept::AcceptContext,
-    columns::{Columns as _, to_json},
-    rows::Insert,
+    sql::{Insert, query, query_scalar, to_json},
     unit::{Acceptance, EventKey, Unit},
 };
 use crate::domain::{
@@ -128,7 +125,7 @@ impl Store {
     pub async fn is_anothers(&self, key: &EventKey, since: Timestamp) -> StoreResult<bool> {
         let (first, end) = key.request_range();
         let mut connection = self.read().await?;
-        let other: Option<i64> = sqlx::query_scalar(
+        let other: Option<i64> = query_scalar(
             "SELECT 1 FROM event_keys
              WHERE project_id = $1 AND source = $2 AND producer_id >= $3 AND producer_id < $4
                AND hash <> $5 AND received_at >= $6 LIMIT 1",
@@ -139,7 +136,7 @@ impl Store {
         .bind(end)
         .bind(key.hash.as_slice())
         .bind(since.as_millis())
-        .fetch_optional(&mut *connection)
+        .fetch_optional(&mut connection)
         .await?;
         Ok(other.is_some())
     }
@@ -161,7 +158,7 @@ async fn find(
     if wanted.is_empty() {
         return Ok(HashMap::new());
     }
-    let rows = sqlx::query(
+    let rows = query(
         "SELECT k.project_id, k.source, k.producer_id, k.hash, k.event_id
          FROM json_each($1) AS w
          JOIN event_keys AS k ON k.project_id = w.value ->> 0
@@ -180,7 +177,7 @@ async fn find(
                 row.text("source")?,
                 row.text("producer_id")?,
             );
-            Ok((identity, (row.try_get("hash")?, row.parsed("event_id")?)))
+            Ok((identity, (row.blob("hash")?, row.parsed("event_id")?)))
         })
         .collect()
 }

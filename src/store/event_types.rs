@@ -3,15 +3,13 @@
 
 use serde::Serialize;
 use serde_json::value::RawValue;
-use sqlx::{QueryBuilder, Sqlite, sqlite::SqliteRow};
 
 use super::{
     Connection, Store, StoreError, StoreResult,
     audit::Entry,
     change::{Change, Done},
-    columns::Columns as _,
-    rows::list,
     rules,
+    sql::{Builder, Row, list, query, query_scalar},
 };
 use crate::domain::{
     audit::Action,
@@ -61,7 +59,7 @@ impl Store {
     ) -> StoreResult<Vec<CatalogueEntry>> {
         let mut snapshot = self.snapshot().await?;
         let after = filter.after.as_ref().map_or("", EventType::as_str);
-        let rows = sqlx::query(
+        let rows = query(
             "SELECT type FROM (SELECT DISTINCT type FROM seen_types
                                WHERE project_id = $1 AND type > $2 AND type >= $3 AND type < $4
                                ORDER BY type LIMIT $5)
@@ -76,7 +74,7 @@ impl Store {
         .bind(&filter.prefix)
         .bind(format!("{}{}", filter.prefix, char::MAX))
         .bind(limit)
-        .fetch_all(&mut *snapshot)
+        .fetch_all(&mut snapshot)
         .await?;
         let types = rows.iter().map(|row| row.parsed("type"));
         let types = types.collect::<StoreResult<Vec<EventType>>>()?;
@@ -102,9 +100,9 @@ impl Store {
     /// If the store cannot be read.
     pub async fn uncatalogued(&self, project: ProjectId) -> StoreResult<u64> {
         let mut connection = self.read().await?;
-        let row = sqlx::query("SELECT uncatalogued FROM seen_totals WHERE project_id = $1")
+        let row = query("SELECT uncatalogued FROM seen_totals WHERE project_id = $1")
             .bind(project.to_string())
-            .fetch_optional(&mut *connection)
+            .fetch_optional(&mut connection)
             .await?;
         row.map_or(Ok(0), |row| row.number("uncatalogued"))
     }
@@ -182,13 +180,13 @@ impl Store {
         event_type: &EventType,
     ) -> StoreResult<Option<StoredSchema>> {
         let mut connection = self.read().await?;
-        let row = sqlx::query(
+        let row = query(
             "SELECT schema_json, version FROM event_types
              WHERE project_id = $1 AND type = $2 AND schema_json IS NOT NULL",
         )
         .bind(project.to_string())
         .bind(event_type.as_str())
-        .fetch_optional(&mut *connection)
+        .fetch_optional(&mut connection)
         .await?;
         row.map(|row| {
             Ok(StoredSchema {
@@ -215,7 +213,7 @@ async fn entries(
     project: ProjectId,
     types: &[EventType],
 ) -> StoreResult<Vec<CatalogueEntry>> {
-    let mut query = QueryBuilder::<Sqlite>::new(
+    let mut query = Builder::new(
         "SELECT w.value AS type, t.description, t.schema_json, t.example_json, t.validation,
                 t.revision, t.created_at, t.updated_at, sum(s.count) AS count, min(s.first_at) AS first_at,
                 max(s.last_at) AS last_at, max(s.last_event) AS last_event,
@@ -239,7 +237,7 @@ async fn entries(
     Ok(entries.into_iter().filter(is_there).collect())
 }
 
-fn catalogued(project: ProjectId, row: &SqliteRow) -> StoreResult<CatalogueEntry> {
+fn catalogued(project: ProjectId, row: &Row) -> StoreResult<CatalogueEntry> {
     let raw = |column| -> StoreResult<Option<Box<RawValue>>> {
         let is_there = row.text_opt(column)?.is_some();
         is_there.then(|| row.json(column)).transpose()
@@ -276,11 +274,10 @@ fn catalogued(project: ProjectId, row: &SqliteRow) -> StoreResult<CatalogueEntry
 }
 
 async fn check_room(connection: &mut Connection, project: ProjectId) -> StoreResult<()> {
-    let described: u32 =
-        sqlx::query_scalar("SELECT count(*) FROM event_types WHERE project_id = $1")
-            .bind(project.to_string())
-            .fetch_one(connection)
-            .await?;
+    let described: u32 = query_scalar("SELECT count(*) FROM event_types WHERE project_id = $1")
+        .bind(project.to_string())
+        .fetch_one(connection)
+        .await?;
     match described < MAX_DESCRIBED {
         true => Ok(()),
         false => Err(StoreError::Full("described event types", MAX_DESCRIBED)),
@@ -314,7 +311,7 @@ async fn write(
     // The time makes it another one than before the type was last forgotten.
     let revision = before.revision.saturating_add(1);
     let revision = revision.max(u64::try_from(now.as_millis()).unwrap_or(0));
-    sqlx::query(
+    query(
         "INSERT INTO event_types (project_id, type, description, schema_json, example_json,
                                   validation, version, revision, created_at, updated_at)
          VALUES ($1, $2, $3, $4, $5, $6, coalesce($7, 0), $8, $9, $9)
@@ -346,14 +343,14 @@ async fn forget(connection: &mut Connection, last: &CatalogueEntry) -> StoreResu
         "DELETE FROM event_types WHERE project_id = $1 AND type = $2",
         "DELETE FROM seen_types WHERE project_id = $1 AND type = $2",
     ] {
-        sqlx::query(statement)
+        query(statement)
             .bind(last.project.to_string())
             .bind(last.event_type.as_str())
             .execute(&mut *connection)
             .await?;
     }
     if last.seen.is_some() {
-        sqlx::query("UPDATE seen_totals SET types = types - 1 WHERE project_id = $1")
+        query("UPDATE seen_totals SET types = types - 1 WHERE project_id = $1")
             .bind(last.project.to_string())
             .execute(connection)
             .await?;

@@ -7,13 +7,11 @@ use std::{
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use sqlx::sqlite::SqliteRow;
 
 use super::{
     Connection, Store, StoreError, StoreResult,
-    columns::{Columns as _, unreadable},
     list::{Index, Query, Table},
-    rows::{Insert, list},
+    sql::{Insert, Row, list, query, query_scalar, unreadable},
     unit::MetEvent,
 };
 use crate::{
@@ -95,10 +93,10 @@ impl Store {
     /// [`StoreError::NotFound`] if the project has no such event.
     pub async fn event(&self, project: ProjectId, id: EventId) -> StoreResult<EventRecord> {
         let mut connection = self.read().await?;
-        let row = sqlx::query("SELECT * FROM events WHERE id = $1 AND project_id = $2")
+        let row = query("SELECT * FROM events WHERE id = $1 AND project_id = $2")
             .bind(id.to_string())
             .bind(project.to_string())
-            .fetch_optional(&mut *connection)
+            .fetch_optional(&mut connection)
             .await?;
         record(&row.ok_or(StoreError::NotFound("event"))?)
     }
@@ -109,9 +107,9 @@ impl Store {
     /// [`StoreError::NotFound`] if there is none.
     pub async fn any_event(&self, id: EventId) -> StoreResult<EventRecord> {
         let mut connection = self.read().await?;
-        let row = sqlx::query("SELECT * FROM events WHERE id = $1")
+        let row = query("SELECT * FROM events WHERE id = $1")
             .bind(id.to_string())
-            .fetch_optional(&mut *connection)
+            .fetch_optional(&mut connection)
             .await?;
         record(&row.ok_or(StoreError::NotFound("event"))?)
     }
@@ -128,7 +126,7 @@ impl Store {
     ) -> StoreResult<Listed<EventRecord, EventId>> {
         let mut snapshot = self.snapshot().await?;
         let query = filter.query(project);
-        let read = |row: &SqliteRow| record(row).map(Some);
+        let read = |row: &Row| record(row).map(Some);
         query.list(&mut snapshot, window, read).await
     }
 
@@ -145,7 +143,7 @@ impl Store {
     ) -> StoreResult<Listed<EventRecord, EventId>> {
         let mut snapshot = self.snapshot().await?;
         let query = filter.query(project);
-        let read = |row: &SqliteRow| record(row).map(Some);
+        let read = |row: &Row| record(row).map(Some);
         let mut sum = 0;
         let enough = |record: &EventRecord| {
             sum += record.event.data.bytes().len();
@@ -209,7 +207,7 @@ pub(super) async fn insert(connection: &mut Connection, events: &[&MetEvent]) ->
 /// Why nothing is left to send of the event called `id`; none if it is there.
 pub(super) async fn loss(connection: &mut Connection, id: EventId) -> StoreResult<Option<Loss>> {
     let erased: Option<bool> =
-        sqlx::query_scalar("SELECT erased_at IS NOT NULL FROM events WHERE id = $1")
+        query_scalar("SELECT erased_at IS NOT NULL FROM events WHERE id = $1")
             .bind(id.to_string())
             .fetch_optional(connection)
             .await?;
@@ -225,7 +223,7 @@ pub(super) async fn load(
     connection: &mut Connection,
     ids: &[EventId],
 ) -> StoreResult<HashMap<EventId, Arc<Event>>> {
-    let rows = sqlx::query("SELECT * FROM events WHERE id IN (SELECT value FROM json_each($1))")
+    let rows = query("SELECT * FROM events WHERE id IN (SELECT value FROM json_each($1))")
         .bind(list(ids))
         .fetch_all(connection)
         .await?;
@@ -238,7 +236,7 @@ pub(super) async fn load(
 }
 
 /// The event in a row that has all of its columns.
-pub(super) fn record(row: &SqliteRow) -> StoreResult<EventRecord> {
+pub(super) fn record(row: &Row) -> StoreResult<EventRecord> {
     let further: FurtherAttributes = row.json("attributes_json")?;
     let event = Event {
         id: row.parsed("id")?,

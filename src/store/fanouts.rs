@@ -1,12 +1,9 @@
 //! Fan-outs: what is left of units that were larger than a transaction.
 
-use sqlx::sqlite::SqliteRow;
-
 use super::{
     Connection, Store, StoreResult,
-    columns::Columns as _,
     counters::{Counter, Deltas},
-    rows::Insert,
+    sql::{Insert, Row, query},
     unit::{Cursor, Fanout},
 };
 use crate::domain::ids::ListenerId;
@@ -18,12 +15,12 @@ impl Store {
     /// If the store cannot be read.
     pub async fn fanouts(&self, limit: u32) -> StoreResult<Vec<Fanout>> {
         let mut connection = self.read().await?;
-        let rows = sqlx::query(
+        let rows = query(
             "SELECT event_id, project_id, rules_version, next_listener, next_reaction
              FROM fanouts ORDER BY event_id, project_id LIMIT $1",
         )
         .bind(limit)
-        .fetch_all(&mut *connection)
+        .fetch_all(&mut connection)
         .await?;
         rows.iter().map(fanout).collect()
     }
@@ -66,7 +63,7 @@ pub(super) async fn advance(
              WHERE event_id = $1 AND project_id = $2 AND next_listener = $3 AND next_reaction = $4"
         }
     };
-    let mut statement = sqlx::query(statement)
+    let mut statement = query(statement)
         .bind(from.event.to_string())
         .bind(from.project.to_string())
         .bind(listener_text(from.next.listener))
@@ -76,7 +73,7 @@ pub(super) async fn advance(
             .bind(listener_text(then.listener))
             .bind(then.reaction);
     }
-    let moved = statement.execute(connection).await?.rows_affected() == 1;
+    let moved = statement.execute(connection).await? == 1;
     if moved && then.is_none() {
         deltas.add(from.project, Counter::Fanouts, -1);
     }
@@ -89,7 +86,7 @@ fn listener_text(listener: Option<ListenerId>) -> String {
         .unwrap_or_default()
 }
 
-fn fanout(row: &SqliteRow) -> StoreResult<Fanout> {
+fn fanout(row: &Row) -> StoreResult<Fanout> {
     let listener = row.text("next_listener")?;
     Ok(Fanout {
         event: row.parsed("event_id")?,

@@ -1,13 +1,13 @@
 //! Finding things whose kind or project is not known: each look-up is served by an index and gives
 //! a bounded number of rows.
 
-use sqlx::{AssertSqlSafe, sqlite::SqliteRow};
+use sqlx::AssertSqlSafe;
 
 use super::{
     Store, StoreError, StoreResult,
     api_keys::{self, KeyRecord},
-    columns::Columns as _,
     listeners,
+    sql::{Row, query},
     unit::EventKey,
 };
 use crate::domain::{
@@ -67,9 +67,9 @@ impl Store {
         };
         let statement = format!("SELECT project_id FROM {table} WHERE {column} = $1 LIMIT 1");
         let mut connection = self.read().await?;
-        let row = sqlx::query(AssertSqlSafe(statement))
+        let row = query(AssertSqlSafe(statement))
             .bind(id)
-            .fetch_optional(&mut *connection)
+            .fetch_optional(&mut connection)
             .await?;
         row.map_or(Ok(None), |row| row.parsed_opt("project_id"))
     }
@@ -84,13 +84,13 @@ impl Store {
         id: AttemptId,
     ) -> StoreResult<AttemptPlace> {
         let mut connection = self.read().await?;
-        let row = sqlx::query(
+        let row = query(
             "SELECT delivery_id, number, started_at, status, error_kind
              FROM attempts WHERE id = $1 AND project_id = $2",
         )
         .bind(id.to_string())
         .bind(project.to_string())
-        .fetch_optional(&mut *connection)
+        .fetch_optional(&mut connection)
         .await?;
         let row = row.ok_or(StoreError::NotFound("attempt"))?;
         Ok(AttemptPlace {
@@ -108,10 +108,10 @@ impl Store {
     /// [`StoreError::NotFound`] if the project never had such an endpoint.
     pub async fn endpoint_ever(&self, project: ProjectId, id: EndpointId) -> StoreResult<Endpoint> {
         let mut connection = self.read().await?;
-        let row = sqlx::query("SELECT * FROM endpoints WHERE id = $1 AND project_id = $2")
+        let row = query("SELECT * FROM endpoints WHERE id = $1 AND project_id = $2")
             .bind(id.to_string())
             .bind(project.to_string())
-            .fetch_optional(&mut *connection)
+            .fetch_optional(&mut connection)
             .await?;
         self.endpoint_of(&row.ok_or(StoreError::NotFound("endpoint"))?)
     }
@@ -126,13 +126,13 @@ impl Store {
         id: ListenerId,
     ) -> StoreResult<(Listener, bool)> {
         let mut connection = self.read().await?;
-        let row = sqlx::query(
+        let row = query(
             "SELECT * FROM listener_revisions WHERE project_id = $1 AND listener_id = $2
              ORDER BY revision DESC LIMIT 1",
         )
         .bind(project.to_string())
         .bind(id.to_string())
-        .fetch_optional(&mut *connection)
+        .fetch_optional(&mut connection)
         .await?;
         let row = row.ok_or(StoreError::NotFound("listener"))?;
         let is_deleted = row.text("state")? == listeners::DELETED;
@@ -150,14 +150,14 @@ impl Store {
         producer_id: &str,
     ) -> StoreResult<Option<KnownEvent>> {
         let mut connection = self.read().await?;
-        let row = sqlx::query(
+        let row = query(
             "SELECT event_id, received_at FROM event_keys
              WHERE project_id = $1 AND source = $2 AND producer_id = $3",
         )
         .bind(project.to_string())
         .bind(source)
         .bind(producer_id)
-        .fetch_optional(&mut *connection)
+        .fetch_optional(&mut connection)
         .await?;
         row.as_ref().map(known).transpose()
     }
@@ -176,7 +176,7 @@ impl Store {
         let key = EventKey::of_request(project, key, 0, [0; 32]);
         let (first, end) = key.request_range();
         let mut connection = self.read().await?;
-        let rows = sqlx::query(
+        let rows = query(
             "SELECT event_id, received_at FROM event_keys
              WHERE project_id = $1 AND source = $2 AND producer_id >= $3 AND producer_id < $4
              ORDER BY event_id LIMIT $5",
@@ -186,7 +186,7 @@ impl Store {
         .bind(first)
         .bind(end)
         .bind(limit)
-        .fetch_all(&mut *connection)
+        .fetch_all(&mut connection)
         .await?;
         rows.iter().map(known).collect()
     }
@@ -204,7 +204,7 @@ impl Store {
         let mut connection = self.read().await?;
         let mut found = Vec::new();
         for beginning in beginnings {
-            let rows = sqlx::query(
+            let rows = query(
                 "SELECT * FROM endpoints
                  WHERE project_id = $1 AND url >= $2 AND url < $3 AND deleted_at IS NULL
                  ORDER BY url, id LIMIT $4",
@@ -213,7 +213,7 @@ impl Store {
             .bind(beginning)
             .bind(end_of(beginning))
             .bind(limit)
-            .fetch_all(&mut *connection)
+            .fetch_all(&mut connection)
             .await?;
             for row in &rows {
                 found.push(self.endpoint_of(row)?);
@@ -301,14 +301,13 @@ impl Store {
     /// If the store cannot be read.
     pub async fn projects_named_like(&self, name: &str, limit: u32) -> StoreResult<Vec<Project>> {
         let mut connection = self.read().await?;
-        let rows = sqlx::query(
-            "SELECT * FROM projects WHERE name >= $1 AND name < $2 ORDER BY name LIMIT $3",
-        )
-        .bind(name)
-        .bind(end_of(name))
-        .bind(limit)
-        .fetch_all(&mut *connection)
-        .await?;
+        let rows =
+            query("SELECT * FROM projects WHERE name >= $1 AND name < $2 ORDER BY name LIMIT $3")
+                .bind(name)
+                .bind(end_of(name))
+                .bind(limit)
+                .fetch_all(&mut connection)
+                .await?;
         rows.iter().map(super::projects::project).collect()
     }
 
@@ -323,7 +322,7 @@ impl Store {
         event: EventId,
     ) -> StoreResult<Vec<(DeliveryState, u32)>> {
         let mut connection = self.read().await?;
-        let rows = sqlx::query(
+        let rows = query(
             "SELECT state, count(*) AS count
              FROM (SELECT state FROM deliveries WHERE event_id = $1 AND project_id = $2 LIMIT $3)
              GROUP BY state ORDER BY state",
@@ -331,7 +330,7 @@ impl Store {
         .bind(event.to_string())
         .bind(project.to_string())
         .bind(MAX_COUNTED)
-        .fetch_all(&mut *connection)
+        .fetch_all(&mut connection)
         .await?;
         rows.iter()
             .map(|row| Ok((row.parsed("state")?, row.number("count")?)))
@@ -345,21 +344,21 @@ impl Store {
         project: ProjectId,
         name: &str,
         limit: u32,
-    ) -> StoreResult<Vec<SqliteRow>> {
+    ) -> StoreResult<Vec<Row>> {
         let mut connection = self.read().await?;
         let beginning = name.to_ascii_lowercase();
-        let rows = sqlx::query(statement)
+        let rows = query(statement)
             .bind(project.to_string())
             .bind(&beginning)
             .bind(end_of(&beginning))
             .bind(limit)
-            .fetch_all(&mut *connection)
+            .fetch_all(&mut connection)
             .await?;
         Ok(rows)
     }
 }
 
-fn known(row: &SqliteRow) -> StoreResult<KnownEvent> {
+fn known(row: &Row) -> StoreResult<KnownEvent> {
     Ok(KnownEvent {
         event: row.parsed("event_id")?,
         received_at: row.time("received_at")?,

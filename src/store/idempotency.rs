@@ -6,13 +6,12 @@
 use std::fmt;
 
 use serde::{Serialize, de::DeserializeOwned};
-use sqlx::Row as _;
 use zeroize::Zeroizing;
 
 use super::{
     Connection, Store, StoreError, StoreResult,
     change::Change,
-    columns::{Columns as _, to_json, unreadable},
+    sql::{query, to_json, unreadable},
 };
 use crate::domain::{
     audit::{Actor, Realm},
@@ -77,7 +76,7 @@ impl Store {
         let Some(idempotency) = &change.idempotency else {
             return Ok(());
         };
-        let claimed = sqlx::query(
+        let claimed = query(
             "INSERT INTO idempotency_keys (realm, caller, key, request, answer, created_at)
              VALUES ($1, $2, $3, $4, x'', $5)
              ON CONFLICT (realm, caller, key) DO UPDATE
@@ -92,7 +91,7 @@ impl Store {
         .bind(idempotency.since.as_millis())
         .execute(&mut *connection)
         .await?;
-        if claimed.rows_affected() == 1 {
+        if claimed == 1 {
             return Ok(());
         }
         match self.find_answer(connection, idempotency).await? {
@@ -112,7 +111,7 @@ impl Store {
             return Ok(());
         };
         let plain = Zeroizing::new(to_json(answer)?);
-        sqlx::query(
+        query(
             "UPDATE idempotency_keys SET answer = $4 WHERE realm = $1 AND caller = $2 AND key = $3",
         )
         .bind(idempotency.realm.to_string())
@@ -129,7 +128,7 @@ impl Store {
         connection: &mut Connection,
         idempotency: &Idempotency,
     ) -> StoreResult<Option<Answered>> {
-        let row = sqlx::query(
+        let row = query(
             "SELECT request, answer FROM idempotency_keys
              WHERE realm = $1 AND caller = $2 AND key = $3 AND created_at >= $4",
         )
@@ -142,7 +141,7 @@ impl Store {
         let Some(row) = row else {
             return Ok(None);
         };
-        if row.try_get::<&[u8], _>("request")? != idempotency.request {
+        if row.blob("request")? != idempotency.request {
             return Err(StoreError::KeyReused);
         }
         let plain = self.unseal(&row.blob("answer")?, &answer_row(idempotency))?;

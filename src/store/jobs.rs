@@ -2,14 +2,13 @@
 //! that does the step's work, so that nothing is done twice or left out, whatever ends meanwhile.
 
 use serde::Serialize;
-use sqlx::sqlite::SqliteRow;
 
 use super::{
     Connection, Store, StoreError, StoreResult,
     audit::Entry,
     change::{Change, Done},
-    columns::{Columns as _, to_json},
     list::{Index, Query, Table},
+    sql::{Row, query, query_scalar, to_json},
 };
 use crate::domain::{
     audit::Action,
@@ -86,7 +85,7 @@ impl Store {
     ) -> StoreResult<Listed<Job, JobId>> {
         let mut snapshot = self.snapshot().await?;
         let query = listed(project, state);
-        let read = |row: &SqliteRow| job(row).map(Some);
+        let read = |row: &Row| job(row).map(Some);
         query.list(&mut snapshot, window, read).await
     }
 
@@ -96,9 +95,9 @@ impl Store {
     /// If the store cannot be read.
     pub async fn open_jobs(&self, limit: u32) -> StoreResult<Vec<Job>> {
         let mut connection = self.read().await?;
-        let rows = sqlx::query("SELECT * FROM jobs WHERE finished_at IS NULL ORDER BY id LIMIT $1")
+        let rows = query("SELECT * FROM jobs WHERE finished_at IS NULL ORDER BY id LIMIT $1")
             .bind(limit)
-            .fetch_all(&mut *connection)
+            .fetch_all(&mut connection)
             .await?;
         rows.iter().map(job).collect()
     }
@@ -109,14 +108,14 @@ impl Store {
     /// If the store cannot be written.
     pub async fn begin_job(&self, id: JobId, total: u64, now: Timestamp) -> StoreResult<()> {
         let mut transaction = self.write().await?;
-        sqlx::query(
+        query(
             "UPDATE jobs SET state = 'running', total = $2, started_at = $3
              WHERE id = $1 AND state = 'queued'",
         )
         .bind(id.to_string())
         .bind(whole(total))
         .bind(now.as_millis())
-        .execute(&mut *transaction)
+        .execute(&mut transaction)
         .await?;
         transaction.commit().await?;
         Ok(())
@@ -164,7 +163,7 @@ impl Step<'_> {
     /// called off meanwhile, what was done before still counts.
     pub(super) async fn may_go(&self, connection: &mut Connection) -> StoreResult<bool> {
         let state: Option<String> =
-            sqlx::query_scalar("SELECT state FROM jobs WHERE id = $1 AND position = $2")
+            query_scalar("SELECT state FROM jobs WHERE id = $1 AND position = $2")
                 .bind(self.job.id.to_string())
                 .bind(&self.job.position)
                 .fetch_optional(&mut *connection)
@@ -193,7 +192,7 @@ impl Step<'_> {
             sum.count_many(Outcome::Changed, missing);
         }
         self.write_tally(connection, &sum).await?;
-        sqlx::query("UPDATE jobs SET position = $2 WHERE id = $1")
+        query("UPDATE jobs SET position = $2 WHERE id = $1")
             .bind(self.job.id.to_string())
             .bind(&self.position)
             .execute(&mut *connection)
@@ -212,7 +211,7 @@ impl Step<'_> {
     }
 
     async fn write_tally(&self, connection: &mut Connection, tally: &Tally) -> StoreResult<()> {
-        sqlx::query("UPDATE jobs SET tally_json = $2 WHERE id = $1")
+        query("UPDATE jobs SET tally_json = $2 WHERE id = $1")
             .bind(self.job.id.to_string())
             .bind(to_json(tally)?)
             .execute(connection)
@@ -222,7 +221,7 @@ impl Step<'_> {
 }
 
 pub(super) async fn insert(connection: &mut Connection, job: &Job) -> StoreResult<()> {
-    sqlx::query(
+    query(
         "INSERT INTO jobs (id, project_id, state, task_json, requested_by, total, tally_json, created_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
     )
@@ -252,7 +251,7 @@ async fn end(
     why: Option<&str>,
     now: Timestamp,
 ) -> StoreResult<()> {
-    sqlx::query(
+    query(
         "UPDATE jobs SET state = $2, error = $3, finished_at = $4
          WHERE id = $1 AND finished_at IS NULL",
     )
@@ -270,7 +269,7 @@ pub(super) async fn find(
     project: ProjectId,
     id: JobId,
 ) -> StoreResult<Job> {
-    let row = sqlx::query("SELECT * FROM jobs WHERE id = $1 AND project_id = $2")
+    let row = query("SELECT * FROM jobs WHERE id = $1 AND project_id = $2")
         .bind(id.to_string())
         .bind(project.to_string())
         .fetch_optional(connection)
@@ -278,7 +277,7 @@ pub(super) async fn find(
     job(&row.ok_or(StoreError::NotFound("job"))?)
 }
 
-fn job(row: &SqliteRow) -> StoreResult<Job> {
+fn job(row: &Row) -> StoreResult<Job> {
     Ok(Job {
         id: row.parsed("id")?,
         project: row.parsed("project_id")?,

@@ -16,7 +16,6 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
-use sqlx::{Sqlite, Transaction};
 
 pub(super) use self::{bells::Bells, read::first_since};
 pub use self::{
@@ -25,8 +24,7 @@ pub use self::{
 };
 use super::{
     Connection, Store, StoreResult,
-    columns::{Columns as _, to_json},
-    rows::{Insert, list},
+    sql::{Insert, Transaction, list, query, to_json},
 };
 use crate::domain::{
     delivery::DeliveryState,
@@ -127,7 +125,7 @@ async fn heads(
     connection: &mut Connection,
     projects: impl Iterator<Item = &ProjectId>,
 ) -> StoreResult<HashMap<ProjectId, i64>> {
-    let rows = sqlx::query(
+    let rows = query(
         "SELECT w.value AS project_id,
                 (SELECT coalesce(max(j.position), 0) FROM journal AS j WHERE j.project_id = w.value)
                     AS position
@@ -146,7 +144,7 @@ impl Store {
     /// news of those projects.
     pub(super) async fn conclude(
         &self,
-        mut transaction: Transaction<'static, Sqlite>,
+        mut transaction: Transaction,
         journal: &Journal,
         now: Timestamp,
     ) -> StoreResult<()> {

@@ -6,7 +6,6 @@ mod list;
 mod reactions;
 
 use serde::Serialize;
-use sqlx::sqlite::SqliteRow;
 
 use self::reactions::note_made;
 pub use self::{
@@ -17,9 +16,9 @@ use super::{
     Connection, Store, StoreError, StoreResult,
     audit::Entry,
     change::{Change, Done},
-    columns::{Columns as _, to_json},
     counters::{Counter, Deltas},
     rules,
+    sql::{Row, query, to_json},
 };
 use crate::domain::{
     audit::Action,
@@ -182,7 +181,7 @@ async fn current(
     project: ProjectId,
     id: ListenerId,
 ) -> StoreResult<Listener> {
-    let row = sqlx::query(
+    let row = query(
         "SELECT * FROM listener_revisions
          WHERE project_id = $1 AND listener_id = $2 AND until_version IS NULL AND state <> 'deleted'",
     )
@@ -200,7 +199,7 @@ async fn add_revision(
     state: &str,
 ) -> StoreResult<()> {
     let version = rules::next_version(connection, listener.project).await?;
-    sqlx::query(
+    query(
         "UPDATE listener_revisions SET until_version = $3, ended_at = $4
          WHERE project_id = $1 AND listener_id = $2 AND until_version IS NULL",
     )
@@ -211,7 +210,7 @@ async fn add_revision(
     .execute(&mut *connection)
     .await?;
     let ended_at = (state == DELETED).then_some(listener.updated_at);
-    sqlx::query(
+    query(
         "INSERT INTO listener_revisions (project_id, listener_id, revision, from_version, state,
                                          config_json, created_at, updated_at, ended_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
@@ -230,7 +229,7 @@ async fn add_revision(
     Ok(())
 }
 
-pub(super) fn listener(row: &SqliteRow) -> StoreResult<Listener> {
+pub(super) fn listener(row: &Row) -> StoreResult<Listener> {
     Ok(Listener {
         id: row.parsed("listener_id")?,
         project: row.parsed("project_id")?,

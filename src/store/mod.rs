@@ -13,7 +13,6 @@ pub mod backlog;
 pub mod backup;
 pub mod change;
 pub mod circumstances;
-mod columns;
 pub mod counters;
 pub mod dead_letters;
 pub mod deliveries;
@@ -31,6 +30,7 @@ pub mod journal;
 pub mod list;
 pub mod listeners;
 pub mod notes;
+mod postgres;
 pub mod projects;
 pub mod queue;
 pub mod quotas;
@@ -38,22 +38,28 @@ pub mod record;
 pub mod refusals;
 pub mod removal;
 pub mod retention;
-mod rows;
 pub mod rules;
 pub mod secrets;
 mod seen_types;
 mod skips;
+mod sql;
 mod sqlite;
 pub mod stats;
 pub mod trace;
 pub mod unit;
 pub mod verdicts;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
 
 pub use error::{StoreError, StoreResult};
-use sqlx::{Sqlite, SqliteConnection, Transaction, pool::PoolConnection};
 
+use sql::{Connection, Reader, Transaction, query};
 use zeroize::Zeroizing;
 
 use crate::domain::{chance::Chance, ids::Ids, quota::Quotas, seal::Keyring};
@@ -109,12 +115,42 @@ pub struct Store {
     /// The quotas of projects that have none of their own.
     defaults: Quotas,
     bells: Arc<journal::Bells>,
+    /// Which rows of counters this node changes; see [`Store::take_shard`].
+    shard: Arc<AtomicI64>,
+}
+
+/// Which part of a node writes: each has a row of counters of its own, so that they do not wait for
+/// each other.
+#[derive(Debug, Clone, Copy)]
+enum Writer {
+    Other,
+    Accept,
+    Record,
+}
+
+impl Writer {
+    /// How many there are, and room for one more.
+    const COUNT: i64 = 4;
 }
 
 /// The database beneath. What differs between databases is found where this is matched.
 #[derive(Debug, Clone)]
 enum Backend {
     Sqlite(sqlite::Database),
+    Postgres(postgres::Database),
+}
+
+impl Backend {
+    async fn open(settings: &StoreSettings) -> StoreResult<Self> {
+        let is_postgres = ["postgres://", "postgresql://"];
+        let is_postgres = is_postgres
+            .iter()
+            .any(|scheme| settings.url.starts_with(scheme));
+        Ok(match is_postgres {
+            true => Self::Postgres(postgres::Database::open(settings).await?),
+            false => Self::Sqlite(sqlite::Database::open(&settings.url, settings.readers).await?),
+        })
+    }
 }
 
 #[derive(Debug)]
@@ -129,9 +165,8 @@ impl Store {
     /// # Errors
     /// If the database cannot be opened, is in use by another process, or cannot be migrated.
     pub async fn open(settings: StoreSettings) -> StoreResult<Self> {
-        let database = sqlite::Database::open(&settings.url, settings.readers).await?;
         Ok(Self {
-            backend: Backend::Sqlite(database),
+            backend: Backend::open(&settings).await?,
             ids: Arc::new(Ids::new(settings.chance.clone())),
             sealing: Arc::new(Sealing {
                 keyring: settings.keyring,
@@ -140,13 +175,16 @@ impl Store {
             notes: Arc::default(),
             defaults: Quotas::default(),
             bells: Arc::default(),
+            shard: Arc::default(),
         })
     }
 
     /// Finishes what is under way and closes the files.
     pub async fn close(&self) {
-        let Backend::Sqlite(database) = &self.backend;
-        database.close().await;
+        match &self.backend {
+            Backend::Sqlite(database) => database.close().await,
+            Backend::Postgres(database) => database.close().await,
+        }
     }
 
     /// Whether a write would succeed now.
@@ -155,38 +193,62 @@ impl Store {
     /// If it would not.
     pub async fn check_writable(&self) -> StoreResult<()> {
         let mut transaction = self.write().await?;
-        sqlx::query("UPDATE projects SET name = name WHERE name = 'default'")
-            .execute(&mut *transaction)
+        query("UPDATE projects SET name = name WHERE name = 'default'")
+            .execute(&mut transaction)
             .await?;
         transaction.rollback().await?;
         Ok(())
     }
 
-    async fn write(&self) -> StoreResult<Transaction<'static, Sqlite>> {
-        let Backend::Sqlite(database) = &self.backend;
-        database.write().await
+    /// Changes from now on the rows of counters that belong to the node with this number: two nodes
+    /// that live at the same time have two. A store that one process has needs none.
+    pub fn take_shard(&self, node: u32) {
+        self.shard.store(node.into(), Ordering::Relaxed);
+    }
+
+    async fn write(&self) -> StoreResult<Transaction> {
+        self.write_as(Writer::Other).await
+    }
+
+    async fn write_as(&self, writer: Writer) -> StoreResult<Transaction> {
+        match &self.backend {
+            Backend::Sqlite(database) => database.write().await,
+            Backend::Postgres(database) => {
+                let node = self.shard.load(Ordering::Relaxed);
+                let shard = node * Writer::COUNT + writer as i64;
+                Ok(database.write().await?.with_shard(shard))
+            }
+        }
     }
 
     /// A transaction in which what is deleted is overwritten in the file as well.
-    async fn write_securely(&self) -> StoreResult<Transaction<'static, Sqlite>> {
-        let Backend::Sqlite(database) = &self.backend;
-        database.write_securely().await
+    async fn write_securely(&self) -> StoreResult<Transaction> {
+        match &self.backend {
+            Backend::Sqlite(database) => database.write_securely().await,
+            Backend::Postgres(database) => database.write().await,
+        }
     }
 
-    async fn relax(&self, transaction: &mut Transaction<'static, Sqlite>) -> StoreResult<()> {
-        let Backend::Sqlite(_) = &self.backend;
-        sqlite::Database::relax(transaction).await
+    async fn relax(&self, transaction: &mut Transaction) -> StoreResult<()> {
+        match &self.backend {
+            Backend::Sqlite(_) => sqlite::Database::relax(transaction).await,
+            Backend::Postgres(_) => Ok(()),
+        }
     }
 
     /// A transaction in which all reads see one state.
-    async fn snapshot(&self) -> StoreResult<Transaction<'static, Sqlite>> {
-        let Backend::Sqlite(database) = &self.backend;
-        database.snapshot().await
+    async fn snapshot(&self) -> StoreResult<Transaction> {
+        match &self.backend {
+            Backend::Sqlite(database) => database.snapshot().await,
+            Backend::Postgres(database) => database.snapshot().await,
+        }
     }
 
-    async fn read(&self) -> StoreResult<PoolConnection<Sqlite>> {
-        let Backend::Sqlite(database) = &self.backend;
-        database.read().await
+    async fn read(&self) -> StoreResult<Reader> {
+        match &self.backend {
+            Backend::Sqlite(database) => database.read().await,
+            Backend::Postgres(database) => database.read().await,
+        }
     }
 
     fn seal(&self, plain: &[u8], row: &str) -> StoreResult<Vec<u8>> {
@@ -200,6 +262,3 @@ impl Store {
         opened.map_err(|error| StoreError::sealed(row, error))
     }
 }
-
-/// The connection that statements of a step run on.
-type Connection = SqliteConnection;

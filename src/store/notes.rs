@@ -8,7 +8,10 @@ use std::{
     time::Duration,
 };
 
-use super::{Connection, Store, StoreResult, columns::to_json, rows::Insert};
+use super::{
+    Connection, Store, StoreResult,
+    sql::{Insert, query, to_json},
+};
 use crate::domain::{
     ids::{KeyId, ProjectId},
     quota::Quota,
@@ -147,7 +150,7 @@ async fn write_uses(
     uses: &HashMap<KeyId, Timestamp>,
 ) -> StoreResult<()> {
     let uses: Vec<_> = uses.iter().map(|(key, at)| (key, at.as_millis())).collect();
-    sqlx::query(
+    query(
         "UPDATE api_keys SET last_used_at = w.value ->> 1
          FROM json_each($1) AS w
          WHERE api_keys.id = w.value ->> 0 AND coalesce(last_used_at, 0) < w.value ->> 1",

@@ -1,14 +1,13 @@
 //! Projects: the tenants.
 
 use serde::Serialize;
-use sqlx::sqlite::SqliteRow;
 
 use super::{
     Connection, Store, StoreError, StoreResult,
     audit::Entry,
     change::{Change, Done},
-    columns::{Columns as _, to_json},
     list::{Index, Query, Scope, Table},
+    sql::{Row, query, to_json, unreadable},
 };
 use crate::domain::{
     audit::Action,
@@ -99,9 +98,9 @@ impl Store {
     /// [`StoreError::NotFound`] if there is none.
     pub async fn project_named(&self, name: &ProjectName) -> StoreResult<Project> {
         let mut connection = self.read().await?;
-        let row = sqlx::query("SELECT * FROM projects WHERE name = $1")
+        let row = query("SELECT * FROM projects WHERE name = $1")
             .bind(name.as_str())
-            .fetch_optional(&mut *connection)
+            .fetch_optional(&mut connection)
             .await?;
         project(&row.ok_or(StoreError::NotFound("project"))?)
     }
@@ -115,7 +114,7 @@ impl Store {
         window: &Window<ProjectId>,
     ) -> StoreResult<Listed<Project, ProjectId>> {
         let mut snapshot = self.snapshot().await?;
-        let read = |row: &SqliteRow| project(row).map(Some);
+        let read = |row: &Row| project(row).map(Some);
         let query = listed();
         query.list(&mut snapshot, window, read).await
     }
@@ -126,15 +125,15 @@ impl Store {
     /// If the store cannot be read.
     pub async fn opened_projects(&self) -> StoreResult<Vec<Project>> {
         let mut connection = self.read().await?;
-        let rows = sqlx::query("SELECT * FROM projects WHERE openings_json <> '{}'")
-            .fetch_all(&mut *connection)
+        let rows = query("SELECT * FROM projects WHERE openings_json <> '{}'")
+            .fetch_all(&mut connection)
             .await?;
         rows.iter().map(project).collect()
     }
 }
 
 async fn insert(connection: &mut Connection, project: &Project) -> StoreResult<()> {
-    let inserted = sqlx::query(
+    let inserted = query(
         "INSERT INTO projects (id, name, openings_json, quotas_json, created_at)
          VALUES ($1, $2, $3, $4, $5)
          ON CONFLICT (name) DO NOTHING",
@@ -146,14 +145,14 @@ async fn insert(connection: &mut Connection, project: &Project) -> StoreResult<(
     .bind(project.created_at.as_millis())
     .execute(connection)
     .await?;
-    match inserted.rows_affected() {
+    match inserted {
         0 => Err(StoreError::Exists("project")),
         _ => Ok(()),
     }
 }
 
 async fn update(connection: &mut Connection, project: &Project) -> StoreResult<()> {
-    let updated = sqlx::query(
+    let updated = query(
         "UPDATE projects SET name = $2, openings_json = $3, quotas_json = $4, version = version + 1
          WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM projects WHERE name = $2 AND id <> $1)",
     )
@@ -163,7 +162,7 @@ async fn update(connection: &mut Connection, project: &Project) -> StoreResult<(
     .bind(to_json(&project.quotas)?)
     .execute(connection)
     .await?;
-    match updated.rows_affected() {
+    match updated {
         0 => Err(StoreError::Exists("project")),
         _ => Ok(()),
     }
@@ -175,18 +174,17 @@ pub(super) fn listed() -> Query {
 }
 
 pub(super) async fn find(connection: &mut Connection, id: ProjectId) -> StoreResult<Project> {
-    let row = sqlx::query("SELECT * FROM projects WHERE id = $1")
+    let row = query("SELECT * FROM projects WHERE id = $1")
         .bind(id.to_string())
         .fetch_optional(connection)
         .await?;
     project(&row.ok_or(StoreError::NotFound("project"))?)
 }
 
-pub(super) fn project(row: &SqliteRow) -> StoreResult<Project> {
+pub(super) fn project(row: &Row) -> StoreResult<Project> {
     Ok(Project {
         id: row.parsed("id")?,
-        name: ProjectName::parse(row.text("name")?)
-            .map_err(|error| super::columns::unreadable("name", error))?,
+        name: ProjectName::parse(row.text("name")?).map_err(|error| unreadable("name", error))?,
         openings: row.json::<Openings>("openings_json")?,
         version: row.number("version")?,
         quotas: row.json("quotas_json")?,

@@ -3,11 +3,12 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use sqlx::sqlite::SqliteRow;
-
 use super::{
-    Connection, Store, StoreResult, columns::Columns as _, deliveries, deliveries::Closing, events,
-    journal::Journal, rows::list,
+    Connection, Store, StoreResult, deliveries,
+    deliveries::Closing,
+    events,
+    journal::Journal,
+    sql::{Row, list, query, query_scalar},
 };
 use crate::domain::{
     delivery::{CancelReason, DeadReason, DeliveryState},
@@ -99,14 +100,14 @@ impl Store {
         now: Timestamp,
     ) -> StoreResult<()> {
         let mut transaction = self.write().await?;
-        let released = sqlx::query(
+        let released = query(
             "UPDATE queue SET owner = NULL
              WHERE delivery_id IN (SELECT value FROM json_each($1)) AND owner = $2
              RETURNING delivery_id",
         )
         .bind(list(deliveries))
         .bind(lease.to_string())
-        .fetch_all(&mut *transaction)
+        .fetch_all(&mut transaction)
         .await?;
         let journal = call_off(&mut transaction, &released, now).await?;
         self.conclude(transaction, &journal, now).await?;
@@ -120,12 +121,12 @@ impl Store {
     /// If the store cannot be written.
     pub async fn release_expired(&self, lease: Lease, now: Timestamp) -> StoreResult<usize> {
         let mut transaction = self.write().await?;
-        let released = sqlx::query(
+        let released = query(
             "UPDATE queue SET owner = NULL WHERE owner IS NOT NULL AND owner <> $1
              RETURNING delivery_id",
         )
         .bind(lease.to_string())
-        .fetch_all(&mut *transaction)
+        .fetch_all(&mut transaction)
         .await?;
         let journal = call_off(&mut transaction, &released, now).await?;
         self.conclude(transaction, &journal, now).await?;
@@ -142,7 +143,7 @@ impl Store {
         let mut connection = self.read().await?;
         // Hops from endpoint to endpoint through the index: the cost follows their number, not
         // the number of deliveries.
-        let rows = sqlx::query(
+        let rows = query(
             "WITH RECURSIVE hop (endpoint_id) AS (
                  SELECT min(endpoint_id) FROM queue WHERE owner IS NULL
                  UNION ALL
@@ -158,7 +159,7 @@ impl Store {
              FROM hop LEFT JOIN endpoints AS e ON e.id = hop.endpoint_id
              WHERE endpoint_id IS NOT NULL",
         )
-        .fetch_all(&mut *connection)
+        .fetch_all(&mut connection)
         .await?;
         rows.iter()
             .map(|row| Ok((row.parsed("endpoint_id")?, row.time("due_at")?)))
@@ -170,13 +171,13 @@ impl Store {
 /// will record an attempt of them, and there is to be no other.
 async fn call_off(
     connection: &mut Connection,
-    released: &[SqliteRow],
+    released: &[Row],
     now: Timestamp,
 ) -> StoreResult<Journal> {
     let mut journal = Journal::default();
     let released = released.iter().map(|row| row.text("delivery_id"));
     let released = released.collect::<StoreResult<Vec<_>>>()?;
-    let rows = sqlx::query(
+    let rows = query(
         "DELETE FROM queue WHERE delivery_id IN (
              SELECT id FROM deliveries
              WHERE id IN (SELECT value FROM json_each($1)) AND cancel_requested = 1)
@@ -199,7 +200,7 @@ async fn own_due(
     journal: &mut Journal,
     now: Timestamp,
 ) -> StoreResult<Vec<DeliveryId>> {
-    let rows = sqlx::query(
+    let rows = query(
         "SELECT q.delivery_id, CASE WHEN e.erased_at IS NULL THEN length(e.data) END AS bytes
          FROM queue AS q
          LEFT JOIN deliveries AS d ON d.id = q.delivery_id
@@ -214,19 +215,17 @@ async fn own_due(
     .await?;
     let claimed = within(&rows, wish.bytes)?;
     close_empty(connection, &rows, journal, now).await?;
-    sqlx::query(
-        "UPDATE queue SET owner = $1 WHERE delivery_id IN (SELECT value FROM json_each($2))",
-    )
-    .bind(lease.to_string())
-    .bind(list(&claimed))
-    .execute(connection)
-    .await?;
+    query("UPDATE queue SET owner = $1 WHERE delivery_id IN (SELECT value FROM json_each($2))")
+        .bind(lease.to_string())
+        .bind(list(&claimed))
+        .execute(connection)
+        .await?;
     Ok(claimed)
 }
 
 /// The first of the deliveries in `rows`, and those after it that fit into `most` bytes with it; those
 /// that have nothing to carry are left out.
-fn within(rows: &[SqliteRow], most: usize) -> StoreResult<Vec<DeliveryId>> {
+fn within(rows: &[Row], most: usize) -> StoreResult<Vec<DeliveryId>> {
     let mut taken = Vec::with_capacity(rows.len());
     let mut sum = 0;
     for row in rows {
@@ -246,7 +245,7 @@ fn within(rows: &[SqliteRow], most: usize) -> StoreResult<Vec<DeliveryId>> {
 /// erased has no pending deliveries. Left in the queue it would be due for ever.
 async fn close_empty(
     connection: &mut Connection,
-    rows: &[SqliteRow],
+    rows: &[Row],
     journal: &mut Journal,
     now: Timestamp,
 ) -> StoreResult<()> {
@@ -260,7 +259,7 @@ async fn close_empty(
         return Ok(());
     }
     tracing::error!(deliveries = ?empty, "deliveries have lost their events, and are given up");
-    sqlx::query("DELETE FROM queue WHERE delivery_id IN (SELECT value FROM json_each($1))")
+    query("DELETE FROM queue WHERE delivery_id IN (SELECT value FROM json_each($1))")
         .bind(list(&empty))
         .execute(&mut *connection)
         .await?;
@@ -279,7 +278,7 @@ async fn jobs(
     if claimed.is_empty() {
         return Ok(Vec::new());
     }
-    let rows = sqlx::query(
+    let rows = query(
         "SELECT id, project_id, endpoint_id, event_id, listener_id IS NULL AS is_test,
                 attempts, attempts_before, since
          FROM deliveries WHERE id IN (SELECT value FROM json_each($1))",
@@ -302,14 +301,14 @@ async fn jobs(
     Ok(claimed.iter().filter_map(|id| jobs.remove(id)).collect())
 }
 
-fn job(row: &SqliteRow, lease: Lease, event: Arc<Event>) -> StoreResult<Job> {
+fn job(row: &Row, lease: Lease, event: Arc<Event>) -> StoreResult<Job> {
     Ok(Job {
         lease,
         delivery: row.parsed("id")?,
         project: row.parsed("project_id")?,
         endpoint: row.parsed("endpoint_id")?,
         event,
-        is_test: row.number::<i64>("is_test")? == 1,
+        is_test: row.flag("is_test")?,
         attempts: row.number("attempts")?,
         attempts_before: row.number("attempts_before")?,
         since: row.time("since")?,
@@ -320,11 +319,10 @@ async fn next_due(
     connection: &mut Connection,
     endpoint: EndpointId,
 ) -> StoreResult<Option<Timestamp>> {
-    let due: Option<i64> = sqlx::query_scalar(
-        "SELECT min(due_at) FROM queue WHERE endpoint_id = $1 AND owner IS NULL",
-    )
-    .bind(endpoint.to_string())
-    .fetch_one(connection)
-    .await?;
+    let due: Option<i64> =
+        query_scalar("SELECT min(due_at) FROM queue WHERE endpoint_id = $1 AND owner IS NULL")
+            .bind(endpoint.to_string())
+            .fetch_one(connection)
+            .await?;
     Ok(due.map(Timestamp::from_millis))
 }

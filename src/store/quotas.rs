@@ -4,11 +4,10 @@ use std::collections::HashMap;
 
 use super::{
     Connection, Store, StoreError, StoreResult,
-    columns::Columns as _,
     counters::{Counter, Counts, counts},
     notes::Refusals,
     projects,
-    rows::list,
+    sql::{list, query},
 };
 use crate::domain::{
     ids::ProjectId,
@@ -127,12 +126,12 @@ impl Store {
             let counts = counts(&mut snapshot, *project).await?;
             usage.counts.insert(*project, counts);
         }
-        let rows = sqlx::query(
+        let rows = query(
             "SELECT project_id, quota, count, last_at FROM quota_refusals
              WHERE project_id IN (SELECT value FROM json_each($1))",
         )
         .bind(list(projects))
-        .fetch_all(&mut *snapshot)
+        .fetch_all(&mut snapshot)
         .await?;
         for row in &rows {
             let refusals = Refusals {

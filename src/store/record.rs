@@ -5,13 +5,12 @@ use std::collections::HashMap;
 use serde::Serialize;
 
 use super::{
-    Connection, Store, StoreError, StoreResult,
+    Connection, Store, StoreError, StoreResult, Writer,
     audit::Entry,
-    columns::{Columns as _, to_json},
     counters::Deltas,
     erasure,
     journal::Journal,
-    rows::{Insert, list},
+    sql::{Insert, list, query, to_json},
 };
 use crate::domain::{
     attempt::{Attempt, ErrorKind},
@@ -61,7 +60,7 @@ impl Store {
         outcomes: &[Outcome],
         now: Timestamp,
     ) -> StoreResult<Vec<Recorded>> {
-        let mut transaction = self.write().await?;
+        let mut transaction = self.write_as(Writer::Record).await?;
         let held = held(&mut transaction, lease, outcomes).await?;
         // An erasure asks for all that is in flight to be called off.
         let suspects = outcomes.iter().map(|outcome| outcome.attempt.delivery);
@@ -106,7 +105,7 @@ impl Store {
         if moved || before.config.state == EndpointState::Disabled {
             return Ok(());
         }
-        sqlx::query(
+        query(
             "UPDATE endpoints SET state = $2, state_reason = $3, state_since = $4, updated_at = $4,
                  version = version + 1
              WHERE id = $1",
@@ -167,7 +166,7 @@ async fn held(
 ) -> StoreResult<HashMap<DeliveryId, bool>> {
     // A cross join keeps its order in SQLite. A plain one begins with all that is owned under it, and goes
     // through the outcomes once for each of them.
-    let rows = sqlx::query(
+    let rows = query(
         "SELECT d.id, d.cancel_requested
          FROM json_each($1) AS w
          CROSS JOIN queue AS q
@@ -181,12 +180,7 @@ async fn held(
     .fetch_all(connection)
     .await?;
     rows.iter()
-        .map(|row| {
-            Ok((
-                row.parsed("id")?,
-                row.number::<i64>("cancel_requested")? == 1,
-            ))
-        })
+        .map(|row| Ok((row.parsed("id")?, row.flag("cancel_requested")?)))
         .collect()
 }
 
@@ -246,7 +240,7 @@ async fn write_deliveries(
     changes: &[&Change],
     now: Timestamp,
 ) -> StoreResult<()> {
-    sqlx::query(
+    query(
         "UPDATE deliveries
          SET state = w.value ->> 'state', reason = w.value ->> 'reason', detail = w.value ->> 'detail',
              error_kind = w.value ->> 'error_kind', status = w.value ->> 'status',
@@ -263,14 +257,14 @@ async fn write_deliveries(
 async fn write_queue(connection: &mut Connection, changes: &[&Change]) -> StoreResult<()> {
     let (waiting, done): (Vec<&Change>, Vec<&Change>) =
         changes.iter().partition(|change| change.due.is_some());
-    sqlx::query("DELETE FROM queue WHERE delivery_id IN (SELECT value FROM json_each($1))")
+    query("DELETE FROM queue WHERE delivery_id IN (SELECT value FROM json_each($1))")
         .bind(list(done.iter().map(|change| change.id)))
         .execute(&mut *connection)
         .await?;
     if waiting.is_empty() {
         return Ok(());
     }
-    sqlx::query(
+    query(
         "UPDATE queue SET due_at = w.value ->> 'due', owner = NULL
          FROM json_each($1) AS w WHERE queue.delivery_id = w.value ->> 'id'",
     )

@@ -3,13 +3,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use sqlx::sqlite::SqliteRow;
-
 use super::{
     Connection, Store, StoreResult,
-    columns::Columns as _,
     list::{Index, Query, Table},
-    rows::Insert,
+    sql::{Insert, Row, query},
 };
 use crate::domain::{
     ids::{ProjectId, RefusalId},
@@ -99,7 +96,7 @@ impl Store {
         let query = Query::of(&REFUSALS, project)
             .only("producer_id", filter.producer_id)
             .only("outcome", filter.outcome.map(RefusalOutcome::as_str));
-        let read = |row: &SqliteRow| refusal(row).map(Some);
+        let read = |row: &Row| refusal(row).map(Some);
         query.list(&mut snapshot, window, read).await
     }
 
@@ -109,14 +106,14 @@ impl Store {
     /// If the store cannot be read.
     pub async fn refusal_totals(&self, project: ProjectId) -> StoreResult<Vec<RefusalTotal>> {
         let mut connection = self.read().await?;
-        let rows = sqlx::query(
+        let rows = query(
             "SELECT outcome, code, count, last_at FROM refusal_totals
              WHERE project_id = $1 ORDER BY outcome, code",
         )
         .bind(project.to_string())
-        .fetch_all(&mut *connection)
+        .fetch_all(&mut connection)
         .await?;
-        let total = |row: &SqliteRow| {
+        let total = |row: &Row| {
             Ok(RefusalTotal {
                 outcome: row.parsed("outcome")?,
                 code: Some(row.text("code")?).filter(|code| !code.is_empty()),
@@ -160,7 +157,7 @@ async fn insert(
 
 /// Lets go what is older than the last [`MAX_KEPT`].
 async fn trim(connection: &mut Connection, project: ProjectId) -> StoreResult<()> {
-    sqlx::query(
+    query(
         "DELETE FROM refusals WHERE project_id = $1 AND id <= (
              SELECT id FROM refusals WHERE project_id = $1 ORDER BY id DESC LIMIT 1 OFFSET $2)",
     )
@@ -196,7 +193,7 @@ async fn count(
     Ok(())
 }
 
-fn refusal(row: &SqliteRow) -> StoreResult<RefusalRecord> {
+fn refusal(row: &Row) -> StoreResult<RefusalRecord> {
     Ok(RefusalRecord {
         id: row.parsed("id")?,
         project: row.parsed("project_id")?,

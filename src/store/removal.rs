@@ -16,6 +16,7 @@ use super::{
     change::{Change, Done},
     jobs::{self, Step},
     projects::find,
+    sql::query,
 };
 use crate::domain::{
     audit::Action,
@@ -138,7 +139,7 @@ async fn close(
     job: &Job,
     now: Timestamp,
 ) -> StoreResult<()> {
-    sqlx::query(
+    query(
         "UPDATE projects SET state = 'removing', removal_job_id = $2, version = version + 1,
                              rules_version = rules_version + 1
          WHERE id = $1",
@@ -147,7 +148,7 @@ async fn close(
     .bind(job.id.to_string())
     .execute(&mut *connection)
     .await?;
-    sqlx::query(
+    query(
         "UPDATE api_keys SET revoked_at = $2, version = version + 1
          WHERE project_id = $1 AND revoked_at IS NULL",
     )

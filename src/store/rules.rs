@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 
 use super::{
-    Connection, Store, StoreError, StoreResult, columns::Columns as _, listeners::listener,
+    Connection, Store, StoreError, StoreResult,
+    listeners::listener,
+    sql::{query, query_scalar},
 };
 use crate::domain::{
     event::EventType,
@@ -40,19 +42,18 @@ impl Store {
     /// [`StoreError::NotFound`] if there is no such project.
     pub async fn rule_changes(&self, project: ProjectId, version: i64) -> StoreResult<RuleChanges> {
         let mut snapshot = self.snapshot().await?;
-        let current: Option<i64> = sqlx::query_scalar(
-            "SELECT rules_version FROM projects WHERE id = $1 AND state = 'active'",
-        )
-        .bind(project.to_string())
-        .fetch_optional(&mut *snapshot)
-        .await?;
-        let rows = sqlx::query(
+        let current: Option<i64> =
+            query_scalar("SELECT rules_version FROM projects WHERE id = $1 AND state = 'active'")
+                .bind(project.to_string())
+                .fetch_optional(&mut snapshot)
+                .await?;
+        let rows = query(
             "SELECT * FROM listener_revisions
              WHERE project_id = $1 AND from_version > $2 AND until_version IS NULL",
         )
         .bind(project.to_string())
         .bind(version)
-        .fetch_all(&mut *snapshot)
+        .fetch_all(&mut snapshot)
         .await?;
         let changed = rows.iter().map(|row| {
             let enabled = row.text("state")? == ListenerState::Enabled.as_str();
@@ -79,7 +80,7 @@ impl Store {
         limit: u32,
     ) -> StoreResult<Vec<Listener>> {
         let mut connection = self.read().await?;
-        let rows = sqlx::query(
+        let rows = query(
             "SELECT * FROM listener_revisions
              WHERE project_id = $1 AND listener_id >= $2 AND state = 'enabled'
                AND from_version <= $3 AND (until_version IS NULL OR until_version > $3)
@@ -89,7 +90,7 @@ impl Store {
         .bind(from.map(|from| from.to_string()).unwrap_or_default())
         .bind(version)
         .bind(limit)
-        .fetch_all(&mut *connection)
+        .fetch_all(&mut connection)
         .await?;
         rows.iter().map(listener).collect()
     }
@@ -99,7 +100,7 @@ async fn judged(
     connection: &mut Connection,
     project: ProjectId,
 ) -> StoreResult<HashMap<EventType, Judged>> {
-    let rows = sqlx::query(
+    let rows = query(
         "SELECT type, validation, version FROM event_types
          WHERE project_id = $1 AND validation <> 'off'",
     )
@@ -123,7 +124,7 @@ pub(super) async fn next_version(
     connection: &mut Connection,
     project: ProjectId,
 ) -> StoreResult<i64> {
-    let version: Option<i64> = sqlx::query_scalar(
+    let version: Option<i64> = query_scalar(
         "UPDATE projects SET rules_version = rules_version + 1 WHERE id = $1 RETURNING rules_version",
     )
     .bind(project.to_string())

@@ -7,7 +7,7 @@ use super::{
     Connection, Store, StoreError, StoreResult,
     audit::{Audited, Entry},
     change::{Change, Done},
-    columns::{Columns as _, unreadable},
+    sql::{query, query_scalar, unreadable},
 };
 use crate::domain::{
     audit::{Action, Realm},
@@ -135,12 +135,12 @@ impl Store {
         now: Timestamp,
     ) -> StoreResult<()> {
         let last: Option<i64> =
-            sqlx::query_scalar("SELECT max(number) FROM endpoint_secrets WHERE endpoint_id = $1")
+            query_scalar("SELECT max(number) FROM endpoint_secrets WHERE endpoint_id = $1")
                 .bind(id.to_string())
                 .fetch_one(&mut *connection)
                 .await?;
         let number = last.unwrap_or(0) + 1;
-        sqlx::query(
+        query(
             "INSERT INTO endpoint_secrets (endpoint_id, number, sealed, created_at) VALUES ($1, $2, $3, $4)",
         )
         .bind(id.to_string())
@@ -157,7 +157,7 @@ impl Store {
         connection: &mut Connection,
         id: EndpointId,
     ) -> StoreResult<Vec<LiveSecret>> {
-        let rows = sqlx::query(
+        let rows = query(
             "SELECT number, sealed, created_at, expires_at FROM endpoint_secrets
              WHERE endpoint_id = $1 ORDER BY number DESC",
         )
@@ -186,7 +186,7 @@ async fn end_secrets(
     expires_at: Timestamp,
     now: Timestamp,
 ) -> StoreResult<()> {
-    sqlx::query(
+    query(
         "UPDATE endpoint_secrets SET expires_at = min(coalesce(expires_at, $2), $2)
          WHERE endpoint_id = $1",
     )
@@ -194,7 +194,7 @@ async fn end_secrets(
     .bind(expires_at.as_millis())
     .execute(&mut *connection)
     .await?;
-    sqlx::query("DELETE FROM endpoint_secrets WHERE endpoint_id = $1 AND expires_at <= $2")
+    query("DELETE FROM endpoint_secrets WHERE endpoint_id = $1 AND expires_at <= $2")
         .bind(id.to_string())
         .bind(now.as_millis())
         .execute(connection)
@@ -203,7 +203,7 @@ async fn end_secrets(
 }
 
 async fn count_change(connection: &mut Connection, id: EndpointId) -> StoreResult<()> {
-    sqlx::query("UPDATE endpoints SET version = version + 1 WHERE id = $1")
+    query("UPDATE endpoints SET version = version + 1 WHERE id = $1")
         .bind(id.to_string())
         .execute(connection)
         .await?;

@@ -7,8 +7,7 @@ use serde::Serialize;
 
 use super::{
     Connection, StoreResult,
-    columns::{Columns as _, to_json},
-    rows::Insert,
+    sql::{Insert, query, to_json},
     unit::{MetEvent, Unit},
 };
 use crate::domain::{
@@ -86,7 +85,7 @@ async fn add_to_known(
     tallies: &[Tally<'_>],
     now: Timestamp,
 ) -> StoreResult<HashSet<(ProjectId, String)>> {
-    let rows = sqlx::query(
+    let rows = query(
         "UPDATE seen_types
          SET count = count + (w.value ->> 'count'),
              last_at = max(last_at, $2),
@@ -125,7 +124,7 @@ async fn begin(
         let beyond = tallies.split_off(tallies.len().min(room as usize));
         insert(connection, &tallies, now).await?;
         let uncatalogued = beyond.iter().map(|tally| tally.count).sum::<u64>();
-        sqlx::query(
+        query(
             "INSERT INTO seen_totals (project_id, types, uncatalogued) VALUES ($1, $2, $3)
              ON CONFLICT DO UPDATE SET types = types + excluded.types,
                                        uncatalogued = uncatalogued + excluded.uncatalogued",
@@ -141,7 +140,7 @@ async fn begin(
 
 /// How many types of `project` are catalogued.
 async fn seen(connection: &mut Connection, project: ProjectId) -> StoreResult<u32> {
-    let row = sqlx::query("SELECT types FROM seen_totals WHERE project_id = $1")
+    let row = query("SELECT types FROM seen_totals WHERE project_id = $1")
         .bind(project.to_string())
         .fetch_optional(connection)
         .await?;

@@ -4,9 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::{
     Connection, StoreResult,
-    columns::Columns as _,
     counters::{Counter, Deltas},
-    rows::Insert,
+    sql::Insert,
     unit::{Fate, NewDelivery},
 };
 use crate::domain::{
@@ -17,9 +16,6 @@ use crate::domain::{
 
 /// How many rows of skipped deliveries a listener may have in an hour.
 const MAX_ROWS_AN_HOUR: i64 = 1_000;
-
-/// Whose shard is counted in. There is one writer, so one will do; many nodes would each have one.
-const SHARD: i64 = 0;
 
 /// The millisecond counts of an hour and of a minute.
 const HOUR: i64 = 3_600_000;
@@ -84,6 +80,7 @@ async fn reserve(
                RETURNING project_id, listener_id, rows",
     };
     let wishes: Vec<_> = wanted.iter().collect();
+    let shard = connection.shard();
     let rows = insert
         .run(
             connection,
@@ -93,7 +90,7 @@ async fn reserve(
                     .bind(project.to_string())
                     .bind(listener.to_string())
                     .bind(hour)
-                    .bind(SHARD)
+                    .bind(shard)
                     .bind(**number)
             },
         )
@@ -131,6 +128,7 @@ impl Excess {
                    count = skip_counts.count + excluded.count, last_event = excluded.last_event",
         };
         let rows: Vec<_> = self.0.into_iter().collect();
+        let shard = connection.shard();
         insert
             .run(
                 connection,
@@ -141,7 +139,7 @@ impl Excess {
                         .bind(listener.to_string())
                         .bind(reason.as_str())
                         .bind(minute)
-                        .bind(SHARD)
+                        .bind(shard)
                         .bind(*count)
                         .bind(first.to_string())
                         .bind(last.to_string())

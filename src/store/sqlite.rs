@@ -8,9 +8,8 @@ use std::{
 };
 
 use sqlx::{
-    Sqlite, SqlitePool, Transaction,
+    SqlitePool,
     migrate::Migrator,
-    pool::PoolConnection,
     sqlite::{
         SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions,
         SqliteSynchronous,
@@ -19,7 +18,11 @@ use sqlx::{
 
 use tokio::sync::Semaphore;
 
-use super::{StoreError, StoreResult, backup::place_of};
+use super::{
+    StoreError, StoreResult,
+    backup::place_of,
+    sql::{Reader, Transaction, query},
+};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 
@@ -94,14 +97,14 @@ impl Database {
         })
     }
 
-    pub(super) async fn write(&self) -> StoreResult<Transaction<'static, Sqlite>> {
-        Ok(self.writer.begin_with("BEGIN IMMEDIATE").await?)
+    pub(super) async fn write(&self) -> StoreResult<Transaction> {
+        Ok(self.writer.begin_with("BEGIN IMMEDIATE").await?.into())
     }
 
     /// A transaction that leaves nothing in the file of what it deletes. All others overwrite what
     /// they delete where that costs no further page: within pages that they write anyway, and not
     /// those that they free as a whole.
-    pub(super) async fn write_securely(&self) -> StoreResult<Transaction<'static, Sqlite>> {
+    pub(super) async fn write_securely(&self) -> StoreResult<Transaction> {
         let mut transaction = self.write().await?;
         overwrite(&mut transaction, "ON").await?;
         Ok(transaction)
@@ -109,7 +112,7 @@ impl Database {
 
     /// Ends the care that such a transaction takes: it is about to be committed. One that is given
     /// up leaves the connection as it is, which makes those after it slower, and no less right.
-    pub(super) async fn relax(transaction: &mut Transaction<'static, Sqlite>) -> StoreResult<()> {
+    pub(super) async fn relax(transaction: &mut Transaction) -> StoreResult<()> {
         overwrite(transaction, WHERE_FREE).await
     }
 
@@ -128,12 +131,12 @@ impl Database {
         Ok(is_busy == 0)
     }
 
-    pub(super) async fn snapshot(&self) -> StoreResult<Transaction<'static, Sqlite>> {
-        Ok(self.readers.begin().await?)
+    pub(super) async fn snapshot(&self) -> StoreResult<Transaction> {
+        Ok(self.readers.begin().await?.into())
     }
 
-    pub(super) async fn read(&self) -> StoreResult<PoolConnection<Sqlite>> {
-        Ok(self.readers.acquire().await?)
+    pub(super) async fn read(&self) -> StoreResult<Reader> {
+        Ok(self.readers.acquire().await?.into())
     }
 
     pub(super) async fn close(&self) {
@@ -158,12 +161,9 @@ fn journal_of(path: &Path) -> PathBuf {
     name.into()
 }
 
-async fn overwrite(
-    transaction: &mut Transaction<'static, Sqlite>,
-    how: &'static str,
-) -> StoreResult<()> {
+async fn overwrite(transaction: &mut Transaction, how: &'static str) -> StoreResult<()> {
     let pragma = sqlx::AssertSqlSafe(format!("PRAGMA secure_delete = {how}"));
-    sqlx::query(pragma).fetch_all(&mut **transaction).await?;
+    query(pragma).fetch_all(transaction).await?;
     Ok(())
 }
 

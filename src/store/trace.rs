@@ -6,10 +6,9 @@ use serde::Deserialize;
 
 use super::{
     Store, StoreResult,
-    columns::{Columns as _, to_json},
     deliveries::delivery,
     events::{self, EventRecord},
-    rows::list,
+    sql::{Row, list, query, to_json},
 };
 use crate::domain::{
     delivery::Delivery,
@@ -51,7 +50,7 @@ impl Store {
     /// If the store cannot be read.
     pub async fn ancestry(&self, id: EventId) -> StoreResult<Vec<Link>> {
         let mut connection = self.read().await?;
-        let rows = sqlx::query(
+        let rows = query(
             "WITH RECURSIVE line (id, project_id, causation_id, hops) AS (
                  SELECT id, project_id, causation_id, 0 FROM events WHERE id = $1
                  UNION ALL
@@ -63,7 +62,7 @@ impl Store {
         )
         .bind(id.to_string())
         .bind(i64::try_from(MAX_HOPS).unwrap_or(i64::MAX))
-        .fetch_all(&mut *connection)
+        .fetch_all(&mut connection)
         .await?;
         rows.iter().map(link).collect()
     }
@@ -74,13 +73,13 @@ impl Store {
     /// If the store cannot be read.
     pub async fn chain(&self, correlation: EventId, limit: u32) -> StoreResult<Vec<Link>> {
         let mut connection = self.read().await?;
-        let rows = sqlx::query(
+        let rows = query(
             "SELECT id, project_id, causation_id FROM events
              WHERE correlation_id = $1 ORDER BY id LIMIT $2",
         )
         .bind(correlation.to_string())
         .bind(limit)
-        .fetch_all(&mut *connection)
+        .fetch_all(&mut connection)
         .await?;
         rows.iter().map(link).collect()
     }
@@ -95,14 +94,14 @@ impl Store {
         ids: &[EventId],
     ) -> StoreResult<HashMap<EventId, EventRecord>> {
         let mut connection = self.read().await?;
-        let rows = sqlx::query(
+        let rows = query(
             "SELECT id, project_id, producer_id, source, type, subject, time, attributes_json,
                     'absent' AS data_kind, x'' AS data, received_at, correlation_id, causation_id,
                     path_json, state, rules_version, platform_version, erased_at
              FROM events WHERE id IN (SELECT value FROM json_each($1))",
         )
         .bind(list(ids))
-        .fetch_all(&mut *connection)
+        .fetch_all(&mut connection)
         .await?;
         let records = rows.iter().map(|row| {
             let record = events::record(row)?;
@@ -123,7 +122,7 @@ impl Store {
         limit: u32,
     ) -> StoreResult<Vec<Delivery>> {
         let mut connection = self.read().await?;
-        let rows = sqlx::query(
+        let rows = query(
             "SELECT d.*, q.due_at
              FROM json_each($1) AS w
              CROSS JOIN deliveries AS d
@@ -136,7 +135,7 @@ impl Store {
         .bind(list(events))
         .bind(project.map(|project| project.to_string()))
         .bind(limit)
-        .fetch_all(&mut *connection)
+        .fetch_all(&mut connection)
         .await?;
         rows.iter().map(delivery).collect()
     }
@@ -152,14 +151,14 @@ impl Store {
         project: Option<ProjectId>,
     ) -> StoreResult<HashSet<EventId>> {
         let mut connection = self.read().await?;
-        let rows = sqlx::query(
+        let rows = query(
             "SELECT DISTINCT event_id FROM fanouts
              WHERE event_id IN (SELECT value FROM json_each($1))
                AND ($2 IS NULL OR project_id = $2)",
         )
         .bind(list(events))
         .bind(project.map(|project| project.to_string()))
-        .fetch_all(&mut *connection)
+        .fetch_all(&mut connection)
         .await?;
         rows.iter().map(|row| row.parsed("event_id")).collect()
     }
@@ -177,7 +176,7 @@ impl Store {
             .map(|(id, version)| (id.to_string(), version))
             .collect();
         let mut connection = self.read().await?;
-        let rows = sqlx::query(
+        let rows = query(
             "SELECT r.listener_id, r.revision, r.config_json, w.value ->> 1 AS version
              FROM json_each($1) AS w
              CROSS JOIN listener_revisions AS r
@@ -186,7 +185,7 @@ impl Store {
                AND (r.until_version IS NULL OR r.until_version > w.value ->> 1)",
         )
         .bind(to_json(&wanted)?)
-        .fetch_all(&mut *connection)
+        .fetch_all(&mut connection)
         .await?;
         let revisions = rows.iter().map(|row| {
             let named = NamedRevision {
@@ -200,7 +199,7 @@ impl Store {
     }
 }
 
-fn link(row: &sqlx::sqlite::SqliteRow) -> StoreResult<Link> {
+fn link(row: &Row) -> StoreResult<Link> {
     Ok(Link {
         event: row.parsed("id")?,
         project: row.parsed("project_id")?,

@@ -6,9 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
-use super::{
-    StoreResult, audit::Entry, change::Change, columns::unreadable, idempotency::Idempotency,
-};
+use super::{StoreResult, audit::Entry, change::Change, idempotency::Idempotency, sql::unreadable};
 use crate::domain::{
     delivery::{Cause, DeadReason, DeliveryState, SkipReason},
     event::Event,

@@ -5,10 +5,9 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::{
     Store, StoreResult,
-    columns::{Columns as _, to_json},
     deliveries::delivery,
     listeners::listener,
-    rows::list,
+    sql::{list, query, to_json},
     unit::Cursor,
 };
 use crate::domain::{
@@ -71,7 +70,7 @@ impl Store {
         limit: u32,
     ) -> StoreResult<Vec<MetListener>> {
         let mut connection = self.read().await?;
-        let rows = sqlx::query(
+        let rows = query(
             "SELECT * FROM listener_revisions
              WHERE project_id = $1 AND listener_id > $2 AND state <> 'deleted'
                AND from_version <= $3 AND (until_version IS NULL OR until_version > $3)
@@ -81,7 +80,7 @@ impl Store {
         .bind(after.map(|after| after.to_string()).unwrap_or_default())
         .bind(version)
         .bind(limit)
-        .fetch_all(&mut *connection)
+        .fetch_all(&mut connection)
         .await?;
         let met = rows.iter().map(|row| {
             Ok(MetListener {
@@ -104,7 +103,7 @@ impl Store {
         limit: u32,
     ) -> StoreResult<Vec<Listener>> {
         let mut connection = self.read().await?;
-        let rows = sqlx::query(
+        let rows = query(
             "SELECT * FROM listener_revisions
              WHERE project_id = $1 AND from_version > $2 AND until_version IS NULL
                AND state = 'enabled'
@@ -113,7 +112,7 @@ impl Store {
         .bind(project.to_string())
         .bind(version)
         .bind(limit)
-        .fetch_all(&mut *connection)
+        .fetch_all(&mut connection)
         .await?;
         rows.iter().map(listener).collect()
     }
@@ -129,7 +128,7 @@ impl Store {
         id: ListenerId,
     ) -> StoreResult<Option<Listener>> {
         let mut connection = self.read().await?;
-        let row = sqlx::query(
+        let row = query(
             "SELECT * FROM listener_revisions
              WHERE project_id = $1 AND listener_id = $2 AND state <> 'deleted'
                AND from_version <= $3 AND (until_version IS NULL OR until_version > $3)",
@@ -137,7 +136,7 @@ impl Store {
         .bind(project.to_string())
         .bind(id.to_string())
         .bind(version)
-        .fetch_optional(&mut *connection)
+        .fetch_optional(&mut connection)
         .await?;
         row.as_ref().map(listener).transpose()
     }
@@ -156,7 +155,7 @@ impl Store {
         let mut connection = self.read().await?;
         // Behind an operator the listener's column is no way in: a listener may have had millions
         // of deliveries, an event has only its own.
-        let rows = sqlx::query(
+        let rows = query(
             "SELECT d.*, q.due_at FROM deliveries AS d
              LEFT JOIN queue AS q ON q.delivery_id = d.id
              WHERE d.event_id = $1 AND d.project_id || '' = $2
@@ -166,7 +165,7 @@ impl Store {
         .bind(event.to_string())
         .bind(project.to_string())
         .bind(list(listeners))
-        .fetch_all(&mut *connection)
+        .fetch_all(&mut connection)
         .await?;
         rows.iter().map(delivery).collect()
     }
@@ -177,12 +176,11 @@ impl Store {
     /// If the store cannot be read.
     pub async fn event_states(&self, ids: &[EventId]) -> StoreResult<HashMap<EventId, EventState>> {
         let mut connection = self.read().await?;
-        let rows = sqlx::query(
-            "SELECT id, state FROM events WHERE id IN (SELECT value FROM json_each($1))",
-        )
-        .bind(list(ids))
-        .fetch_all(&mut *connection)
-        .await?;
+        let rows =
+            query("SELECT id, state FROM events WHERE id IN (SELECT value FROM json_each($1))")
+                .bind(list(ids))
+                .fetch_all(&mut connection)
+                .await?;
         let states = rows.iter();
         states
             .map(|row| Ok((row.parsed("id")?, row.parsed("state")?)))
@@ -200,13 +198,13 @@ impl Store {
         event: EventId,
     ) -> StoreResult<Option<Cursor>> {
         let mut connection = self.read().await?;
-        let row = sqlx::query(
+        let row = query(
             "SELECT next_listener, next_reaction FROM fanouts
              WHERE event_id = $1 AND project_id = $2",
         )
         .bind(event.to_string())
         .bind(project.to_string())
-        .fetch_optional(&mut *connection)
+        .fetch_optional(&mut connection)
         .await?;
         let place = row.map(|row| {
             let begins = row.text("next_listener")?.is_empty();
@@ -241,7 +239,7 @@ impl Store {
         let mut connection = self.read().await?;
         // The minute whose first and last event lie around this one goes before others; events that
         // are written together need not be in the order of their names.
-        let rows = sqlx::query(
+        let rows = query(
             "SELECT s.listener_id, s.reason, s.minute, s.count
              FROM json_each($1) AS w
              CROSS JOIN skip_counts AS s
@@ -254,7 +252,7 @@ impl Store {
         .bind(begin)
         .bind(begin + COUNTED_WITHIN)
         .bind(event.to_string())
-        .fetch_all(&mut *connection)
+        .fetch_all(&mut connection)
         .await?;
         let mut found = HashMap::new();
         for row in &rows {
@@ -280,7 +278,7 @@ impl Store {
         correlation: EventId,
     ) -> StoreResult<Consequences> {
         let mut snapshot = self.snapshot().await?;
-        let rows = sqlx::query(
+        let rows = query(
             "SELECT state, count(*) AS count FROM (
                  SELECT state FROM deliveries
                  WHERE event_id = $1 AND project_id || '' = $2 AND listener_id IS NOT NULL
@@ -290,9 +288,9 @@ impl Store {
         .bind(event.to_string())
         .bind(project.to_string())
         .bind(MAX_COUNTED)
-        .fetch_all(&mut *snapshot)
+        .fetch_all(&mut snapshot)
         .await?;
-        let emitted = sqlx::query(
+        let emitted = query(
             "SELECT count(*) AS looked_at,
                     count(CASE WHEN causation_id = $2 AND project_id = $3 THEN 1 END) AS emitted
              FROM (SELECT causation_id, project_id FROM events
@@ -302,7 +300,7 @@ impl Store {
         .bind(event.to_string())
         .bind(project.to_string())
         .bind(MAX_COUNTED)
-        .fetch_one(&mut *snapshot)
+        .fetch_one(&mut snapshot)
         .await?;
         let deliveries = rows.iter();
         let deliveries = deliveries.map(|row| Ok((row.parsed("state")?, row.number("count")?)));

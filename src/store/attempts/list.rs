@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use sqlx::sqlite::SqliteRow;
-
 use crate::{
     domain::{
         attempt::{AttemptOutcome, ErrorKind, Failure},
@@ -14,8 +12,8 @@ use crate::{
     },
     store::{
         Connection, Store, StoreResult,
-        columns::Columns as _,
         list::{Index, Query, Table, Wanted},
+        sql::{Row, query},
     },
 };
 
@@ -107,7 +105,7 @@ impl Store {
     ) -> StoreResult<Listed<AttemptLine, AttemptId>> {
         let mut snapshot = self.snapshot().await?;
         let query = filter.query(project);
-        let read = |row: &SqliteRow| line(row).map(Some);
+        let read = |row: &Row| line(row).map(Some);
         query.list(&mut snapshot, window, read).await
     }
 }
@@ -118,14 +116,14 @@ pub(in crate::store) async fn line_of(
     id: Option<AttemptId>,
 ) -> StoreResult<Option<AttemptLine>> {
     let Some(id) = id else { return Ok(None) };
-    let row = sqlx::query("SELECT * FROM attempts WHERE id = $1")
+    let row = query("SELECT * FROM attempts WHERE id = $1")
         .bind(id.to_string())
         .fetch_optional(connection)
         .await?;
     row.as_ref().map(line).transpose()
 }
 
-fn line(row: &SqliteRow) -> StoreResult<AttemptLine> {
+fn line(row: &Row) -> StoreResult<AttemptLine> {
     let kind: Option<ErrorKind> = row.parsed_opt("error_kind")?;
     let failure = kind.map(|kind| {
         let message = row.text_opt("error_message")?.unwrap_or_default();

@@ -1,8 +1,6 @@
 //! Finding dead letters: a read looks at a bounded number of them, so that it is short however many
 //! there are and however few are meant; whoever wants more comes again.
 
-use sqlx::{QueryBuilder, Sqlite, sqlite::SqliteRow};
-
 use crate::{
     domain::{
         dead_letter::Filter,
@@ -14,9 +12,8 @@ use crate::{
     rules::Subject,
     store::{
         Store, StoreResult,
-        columns::Columns as _,
         deliveries::{self, DeliveryFilter, SELECT},
-        rows::list,
+        sql::{Builder, Row, list},
     },
 };
 
@@ -66,7 +63,7 @@ impl Store {
     ) -> StoreResult<Found> {
         let mut snapshot = self.snapshot().await?;
         let query = meant(filter, from).query(project);
-        let id = |row: &SqliteRow| row.parsed::<DeliveryId>("id").map(Some);
+        let id = |row: &Row| row.parsed::<DeliveryId>("id").map(Some);
         let window = window(filter, from, limit);
         let found = query.list(&mut snapshot, &window, id).await?;
         Ok(Found {
@@ -107,14 +104,14 @@ impl Store {
         project: ProjectId,
         ids: &[DeliveryId],
     ) -> StoreResult<Vec<Delivery>> {
-        let mut query = QueryBuilder::<Sqlite>::new(SELECT);
+        let mut query = Builder::new(SELECT);
         query
             .push_bind(project.to_string())
             .push(" AND d.id IN (SELECT value FROM json_each(")
             .push_bind(list(ids))
             .push(")) ORDER BY d.id");
         let mut connection = self.read().await?;
-        let rows = query.build().fetch_all(&mut *connection).await?;
+        let rows = query.build().fetch_all(&mut connection).await?;
         rows.iter().map(deliveries::delivery).collect()
     }
 }

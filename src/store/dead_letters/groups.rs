@@ -1,15 +1,16 @@
 //! Dead letters by their causes: how many there are of each, without a look at every row. An index
 //! holds the causes in their order: a read hops from one to the next, and counts entries.
 
-use sqlx::{QueryBuilder, Sqlite, sqlite::SqliteRow};
-
 use crate::{
     domain::{
         attempt::ErrorKind,
         delivery::DeadReason,
         ids::{DeliveryId, EndpointId, ProjectId},
     },
-    store::{Connection, Store, StoreResult, columns::Columns as _},
+    store::{
+        Connection, Store, StoreResult,
+        sql::{Builder, Row},
+    },
 };
 
 /// The most causes that are told apart.
@@ -147,14 +148,14 @@ async fn after(
 async fn hop(
     connection: &mut Connection,
     project: ProjectId,
-    narrow: impl FnOnce(&mut QueryBuilder<Sqlite>),
+    narrow: impl FnOnce(&mut Builder),
 ) -> StoreResult<Option<Cause>> {
-    let mut query = QueryBuilder::new("SELECT endpoint_id, reason, error_kind");
+    let mut query = Builder::new("SELECT endpoint_id, reason, error_kind");
     query.push(ALONG).push_bind(project.to_string());
     narrow(&mut query);
     query.push(" ORDER BY endpoint_id, reason, error_kind, id LIMIT 1");
     let row = query.build().fetch_optional(connection).await?;
-    let cause = |row: SqliteRow| {
+    let cause = |row: Row| {
         Ok(Cause {
             endpoint: row.parsed_opt("endpoint_id")?,
             reason: row.parsed("reason")?,
@@ -165,14 +166,14 @@ async fn hop(
 }
 
 impl Cause {
-    fn at_endpoint(&self, query: &mut QueryBuilder<Sqlite>) {
+    fn at_endpoint(&self, query: &mut Builder) {
         query
             .push(" AND endpoint_id IS ")
             .push_bind(self.endpoint.map(|endpoint| endpoint.to_string()));
     }
 
     /// Narrows a query down to the dead letters of this cause.
-    fn narrow(&self, query: &mut QueryBuilder<Sqlite>) {
+    fn narrow(&self, query: &mut Builder) {
         self.at_endpoint(query);
         query
             .push(" AND reason = ")
@@ -189,7 +190,7 @@ async fn group(
     cause: Cause,
     budget: u32,
 ) -> StoreResult<DeadGroup> {
-    let mut query = QueryBuilder::new("SELECT count(*) AS count FROM (SELECT 1");
+    let mut query = Builder::new("SELECT count(*) AS count FROM (SELECT 1");
     query.push(ALONG).push_bind(project.to_string());
     cause.narrow(&mut query);
     query.push(" LIMIT ").push_bind(budget).push(")");
@@ -216,7 +217,7 @@ async fn ids(
     direction: &'static str,
     limit: u32,
 ) -> StoreResult<Vec<DeliveryId>> {
-    let mut query = QueryBuilder::new("SELECT id");
+    let mut query = Builder::new("SELECT id");
     query.push(ALONG).push_bind(project.to_string());
     cause.narrow(&mut query);
     query

@@ -1,7 +1,5 @@
 //! Listing endpoints.
 
-use sqlx::sqlite::SqliteRow;
-
 use crate::{
     domain::{
         endpoint::{Endpoint, EndpointState},
@@ -11,6 +9,7 @@ use crate::{
     store::{
         Store, StoreResult,
         list::{Fixed, Index, Query, Table},
+        sql::Row,
     },
 };
 
@@ -68,7 +67,7 @@ impl Store {
         window: &Window<EndpointId>,
     ) -> StoreResult<Listed<Endpoint, EndpointId>> {
         let mut snapshot = self.snapshot().await?;
-        let read = |row: &SqliteRow| self.endpoint_of(row).map(Some);
+        let read = |row: &Row| self.endpoint_of(row).map(Some);
         let query = filter.query(project);
         query.list(&mut snapshot, window, read).await
     }

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use sqlx::sqlite::SqliteRow;
 use url::Url;
 
 use crate::{
@@ -13,13 +12,13 @@ use crate::{
     },
     store::{
         Store, StoreResult,
-        columns::{Columns as _, to_json, unreadable},
+        sql::{Row, to_json, unreadable},
     },
 };
 
 impl Store {
     /// The endpoint in `row`.
-    pub(in crate::store) fn endpoint_of(&self, row: &SqliteRow) -> StoreResult<Endpoint> {
+    pub(in crate::store) fn endpoint_of(&self, row: &Row) -> StoreResult<Endpoint> {
         let id = row.parsed("id")?;
         let url = row.text("url")?;
         let retry = row.text_opt("retry_json")?;

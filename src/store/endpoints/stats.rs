@@ -14,7 +14,7 @@ use crate::{
         Connection, Store, StoreResult,
         attempts::{AttemptLine, line_of},
         backlog::{Backlog, Of, backlog},
-        columns::Columns as _,
+        sql::query,
     },
 };
 
@@ -117,7 +117,7 @@ impl Store {
 }
 
 async fn pending(connection: &mut Connection, id: EndpointId) -> StoreResult<u64> {
-    let row = sqlx::query(PENDING)
+    let row = query(PENDING)
         .bind(id.to_string())
         .bind(MAX_PENDING_COUNTED)
         .fetch_one(connection)
@@ -133,7 +133,7 @@ async fn recent_attempts(
 ) -> StoreResult<RecentAttempts> {
     let (hour, day) = (now.minus(HOUR), now.minus(DAY));
     let from = |time| -> AttemptId { first_at(time) };
-    let row = sqlx::query(RECENT)
+    let row = query(RECENT)
         .bind(project.to_string())
         .bind(id.to_string())
         .bind(MAX_ATTEMPTS_LOOKED_AT)
@@ -164,10 +164,11 @@ async fn recent_attempts(
 
 #[cfg(test)]
 mod tests {
-    use sqlx::QueryBuilder;
-
     use super::*;
-    use crate::store::list::plans::{plan, store};
+    use crate::store::{
+        list::plans::{plan, store},
+        sql::Builder,
+    };
 
     #[tokio::test]
     async fn the_figures_are_read_along_indexes_without_sorting() {
@@ -176,7 +177,7 @@ mod tests {
             (RECENT, ["attempts_by_endpoint", "attempts_by_endpoint"]),
             (PENDING, ["queue_owned", "queue_due"]),
         ] {
-            let steps = plan(&store, QueryBuilder::new(sql)).await;
+            let steps = plan(&store, Builder::new(sql)).await;
             for index in indexes {
                 let along = format!("INDEX {index} (");
                 assert!(steps.iter().any(|step| step.contains(&along)), "{steps:?}");

@@ -2,8 +2,6 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use sqlx::sqlite::SqliteRow;
-
 use super::{Entry, Happening};
 use crate::{
     domain::{
@@ -12,7 +10,10 @@ use crate::{
         ids::{AttemptId, DeliveryId, EndpointId, EventId, ListenerId, ProjectId},
         time::Timestamp,
     },
-    store::{Connection, StoreResult, columns::Columns as _, rows::list},
+    store::{
+        Connection, StoreResult,
+        sql::{Row, list, query},
+    },
 };
 
 /// What is told of an event.
@@ -161,7 +162,7 @@ async fn load_attempts(
     project: ProjectId,
     ids: &[AttemptId],
 ) -> StoreResult<HashMap<AttemptId, AttemptBrief>> {
-    let rows = sqlx::query(
+    let rows = query(
         "SELECT id, number, duration_ms, status, error_kind, error_message FROM attempts
          WHERE id IN (SELECT value FROM json_each($1)) AND project_id = $2",
     )
@@ -192,7 +193,7 @@ async fn load_deliveries(
     project: ProjectId,
     ids: &[DeliveryId],
 ) -> StoreResult<HashMap<DeliveryId, DeliveryBrief>> {
-    let rows = sqlx::query(
+    let rows = query(
         "SELECT d.id, d.event_id, d.listener_id, d.endpoint_id, e.name, e.url
          FROM deliveries AS d LEFT JOIN endpoints AS e ON e.id = d.endpoint_id
          WHERE d.id IN (SELECT value FROM json_each($1)) AND d.project_id = $2",
@@ -214,7 +215,7 @@ async fn load_deliveries(
         .collect()
 }
 
-fn endpoint(row: &SqliteRow) -> StoreResult<Option<EndpointBrief>> {
+fn endpoint(row: &Row) -> StoreResult<Option<EndpointBrief>> {
     let Some(id) = row.parsed_opt("endpoint_id")? else {
         return Ok(None);
     };
@@ -230,7 +231,7 @@ async fn load_events(
     connection: &mut Connection,
     ids: &[EventId],
 ) -> StoreResult<HashMap<EventId, EventBrief>> {
-    let rows = sqlx::query(
+    let rows = query(
         "SELECT id, type, subject, source, correlation_id, causation_id, state FROM events
          WHERE id IN (SELECT value FROM json_each($1))",
     )

@@ -13,7 +13,10 @@ use crate::{
         ids::ProjectId,
         time::Timestamp,
     },
-    store::{Connection, Store, StoreResult, columns::Columns as _},
+    store::{
+        Connection, Store, StoreResult,
+        sql::{query, query_scalar},
+    },
 };
 
 /// How many happenings a page has before it takes no further row.
@@ -72,7 +75,7 @@ impl Store {
     pub async fn journal_after(&self, project: ProjectId, after: Place) -> StoreResult<Page> {
         let mut connection = self.snapshot().await?;
         let (mut entries, mut first, mut reach) = (Vec::new(), None, after);
-        let mut rows = sqlx::query(
+        let mut rows = query(
             "SELECT position, written_at, entries_json FROM journal
              WHERE project_id = $1 AND position >= $2 AND NOT (position = $2 AND entries <= $3)
              ORDER BY position",
@@ -80,7 +83,7 @@ impl Store {
         .bind(project.to_string())
         .bind(after.position)
         .bind(after.number)
-        .fetch(&mut *connection);
+        .fetch(&mut connection);
         while let Some(row) = rows.try_next().await? {
             let position = row.number("position")?;
             first.get_or_insert(position);
@@ -115,12 +118,12 @@ impl Store {
     /// If the store cannot be read.
     pub async fn journal_head(&self, project: ProjectId) -> StoreResult<Place> {
         let mut connection = self.read().await?;
-        let row = sqlx::query(
+        let row = query(
             "SELECT position, entries FROM journal WHERE project_id = $1
              ORDER BY position DESC LIMIT 1",
         )
         .bind(project.to_string())
-        .fetch_optional(&mut *connection)
+        .fetch_optional(&mut connection)
         .await?;
         row.map_or(Ok(Place::default()), |row| {
             Ok(Place {
@@ -143,9 +146,9 @@ impl Store {
         let head = self.journal_head(project).await?;
         let mut connection = self.read().await?;
         let first: Option<i64> =
-            sqlx::query_scalar("SELECT min(position) FROM journal WHERE project_id = $1")
+            query_scalar("SELECT min(position) FROM journal WHERE project_id = $1")
                 .bind(project.to_string())
-                .fetch_one(&mut *connection)
+                .fetch_one(&mut connection)
                 .await?;
         let before_first = Place {
             position: first.map_or(0, |first| first - 1),
@@ -170,12 +173,11 @@ impl Store {
     pub async fn journal_since(&self, project: ProjectId, time: Timestamp) -> StoreResult<Place> {
         let mut connection = self.snapshot().await?;
         let position = first_since(&mut connection, project, time).await? - 1;
-        let entries =
-            sqlx::query("SELECT entries FROM journal WHERE project_id = $1 AND position = $2")
-                .bind(project.to_string())
-                .bind(position)
-                .fetch_optional(&mut *connection)
-                .await?;
+        let entries = query("SELECT entries FROM journal WHERE project_id = $1 AND position = $2")
+            .bind(project.to_string())
+            .bind(position)
+            .fetch_optional(&mut connection)
+            .await?;
         Ok(Place {
             position,
             number: entries.map_or(Ok(0), |row| row.number("entries"))?,
@@ -190,7 +192,7 @@ pub(in crate::store) async fn first_since(
     project: ProjectId,
     time: Timestamp,
 ) -> StoreResult<i64> {
-    let bounds = sqlx::query(
+    let bounds = query(
         "SELECT coalesce(min(position), 1) AS first, coalesce(max(position), 0) + 1 AS beyond
          FROM journal WHERE project_id = $1",
     )
@@ -200,7 +202,7 @@ pub(in crate::store) async fn first_since(
     let (mut low, mut high): (i64, i64) = (bounds.number("first")?, bounds.number("beyond")?);
     while low < high {
         let middle = low + (high - low) / 2;
-        let is_before: bool = sqlx::query_scalar(
+        let is_before: bool = query_scalar(
             "SELECT written_at < $3 FROM journal WHERE project_id = $1 AND position = $2",
         )
         .bind(project.to_string())

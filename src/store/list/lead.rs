@@ -1,6 +1,5 @@
 //! Which index a list is read along, and how far.
 
-use sqlx::{QueryBuilder, Sqlite};
 use type_safe_id::{StaticType, TypeSafeId};
 
 use super::{
@@ -12,7 +11,7 @@ use crate::{
     domain::list::Order,
     store::{
         Connection, StoreResult,
-        columns::{Columns as _, unreadable},
+        sql::{Builder, unreadable},
     },
 };
 
@@ -100,15 +99,15 @@ impl Lead {
         connection: &mut Connection,
         range: &Range,
     ) -> StoreResult<Bound> {
-        let mut probe = self.probe(query, range);
+        let probe = self.probe(query, range);
         let row = probe.build().fetch_optional(connection).await?;
         let last = row.map(|row| row.text(query.table.id)).transpose()?;
         Ok(Bound(last))
     }
 
     /// The query for the last row that is looked at along it.
-    pub(super) fn probe(&self, query: &Query, range: &Range) -> QueryBuilder<Sqlite> {
-        let mut probe = QueryBuilder::new("");
+    pub(super) fn probe(&self, query: &Query, range: &Range) -> Builder {
+        let mut probe = Builder::new("");
         arms(&mut probe, query, self, range, false);
         range.order(&mut probe, query.table);
         probe
@@ -144,7 +143,7 @@ async fn values(
     if let Wanted::One(value) = &term.wanted {
         return Ok(Some(vec![value.clone()]));
     }
-    let mut hops = hops(query, index, term);
+    let hops = hops(query, index, term);
     let rows = hops.build().fetch_all(connection).await?;
     if rows.len() > MAX_HOPS as usize {
         return Ok(None);
@@ -166,9 +165,9 @@ async fn values(
 }
 
 /// Hops from value to value through an index: the cost follows their number, not that of the rows.
-pub(super) fn hops(query: &Query, index: &'static Index, term: &Term) -> QueryBuilder<Sqlite> {
+pub(super) fn hops(query: &Query, index: &'static Index, term: &Term) -> Builder {
     let (from, to) = term.wanted.range();
-    let mut hops = QueryBuilder::new("WITH RECURSIVE hop (value) AS (SELECT ");
+    let mut hops = Builder::new("WITH RECURSIVE hop (value) AS (SELECT ");
     next_value(&mut hops, query, index, " >= ");
     push(&mut hops, &from);
     end(&mut hops, query, term.column, &to);
@@ -183,12 +182,7 @@ pub(super) fn hops(query: &Query, index: &'static Index, term: &Term) -> QueryBu
     hops
 }
 
-fn next_value(
-    hops: &mut QueryBuilder<Sqlite>,
-    query: &Query,
-    index: &'static Index,
-    beyond: &'static str,
-) {
+fn next_value(hops: &mut Builder, query: &Query, index: &'static Index, beyond: &'static str) {
     let alias = query.table.alias;
     let column = index.column.unwrap_or(query.table.id);
     hops.push(format_args!("min({alias}.{column})"));
@@ -196,7 +190,7 @@ fn next_value(
     hops.push(format_args!(" AND {alias}.{column}{beyond}"));
 }
 
-fn end(hops: &mut QueryBuilder<Sqlite>, query: &Query, column: &'static str, to: &Value) {
+fn end(hops: &mut Builder, query: &Query, column: &'static str, to: &Value) {
     hops.push(format_args!(" AND {}.{column} < ", query.table.alias));
     push(hops, to);
 }

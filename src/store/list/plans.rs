@@ -1,7 +1,7 @@
 //! How the database carries lists out: every filter of every list along its index, in the order that
 //! is asked for, without sorting. What is asked is built by the code that builds what is read.
 
-use sqlx::{AssertSqlSafe, QueryBuilder, Row as _, Sqlite};
+use sqlx::AssertSqlSafe;
 use tempfile::TempDir;
 use type_safe_id::TypeSafeId;
 
@@ -27,9 +27,16 @@ use crate::{
     },
     rules::Subject,
     store::{
-        Store, StoreSettings, api_keys, attempts::AttemptFilter, audit::AuditFilter,
-        deliveries::DeliveryFilter, endpoints::EndpointFilter, events::EventFilter, jobs,
-        listeners::ListenerFilter, projects,
+        Store, StoreSettings, api_keys,
+        attempts::AttemptFilter,
+        audit::AuditFilter,
+        deliveries::DeliveryFilter,
+        endpoints::EndpointFilter,
+        events::EventFilter,
+        jobs,
+        listeners::ListenerFilter,
+        projects,
+        sql::{Builder, query},
     },
 };
 
@@ -374,13 +381,14 @@ pub async fn store() -> (Store, TempDir) {
 }
 
 /// The steps in which the database carries out what was built.
-pub async fn plan(store: &Store, built: QueryBuilder<Sqlite>) -> Vec<String> {
-    let sql = format!("EXPLAIN QUERY PLAN {}", built.sql().as_str());
+pub async fn plan(store: &Store, built: Builder) -> Vec<String> {
+    let sql = format!("EXPLAIN QUERY PLAN {}", built.sql());
     let mut connection = store.read().await.expect("a connection");
-    let rows = sqlx::query(AssertSqlSafe(sql.clone()));
-    let rows = rows.fetch_all(&mut *connection).await;
+    let rows = query(AssertSqlSafe(sql.clone()));
+    let rows = rows.fetch_all(&mut connection).await;
     let rows = rows.unwrap_or_else(|error| panic!("{error}: {sql}"));
-    rows.iter().map(|row| row.get("detail")).collect()
+    let steps = rows.iter().map(|row| row.text("detail"));
+    steps.collect::<Result<_, _>>().expect("steps")
 }
 
 /// Asserts that rows are found along `index` up to a place in it, and need not be sorted.

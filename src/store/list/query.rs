@@ -1,7 +1,6 @@
 //! What is asked of a list, and the reading of it.
 
 use futures_util::TryStreamExt as _;
-use sqlx::{QueryBuilder, Sqlite, sqlite::SqliteRow};
 use type_safe_id::{StaticType, TypeSafeId};
 
 use super::{
@@ -16,7 +15,10 @@ use crate::{
         status::Statuses,
     },
     rules::Subject,
-    store::{Connection, StoreResult, columns::Columns as _},
+    store::{
+        Connection, StoreResult,
+        sql::{Builder, Row},
+    },
 };
 
 /// What is asked of a list.
@@ -128,7 +130,7 @@ impl Query {
         &self,
         connection: &mut Connection,
         window: &Window<TypeSafeId<K>>,
-        read: impl FnMut(&SqliteRow) -> StoreResult<Option<T>>,
+        read: impl FnMut(&Row) -> StoreResult<Option<T>>,
     ) -> StoreResult<Listed<T, TypeSafeId<K>>> {
         let everything = |_: &T| false;
         self.list_until(connection, window, read, everything).await
@@ -139,12 +141,12 @@ impl Query {
         &self,
         connection: &mut Connection,
         window: &Window<TypeSafeId<K>>,
-        mut read: impl FnMut(&SqliteRow) -> StoreResult<Option<T>>,
+        mut read: impl FnMut(&Row) -> StoreResult<Option<T>>,
         mut enough: impl FnMut(&T) -> bool,
     ) -> StoreResult<Listed<T, TypeSafeId<K>>> {
         let range = Range::of(window);
         let (lead, bound) = Lead::choose(self, connection, &range).await?;
-        let mut query = self.rows(&lead, &range, &bound, window.limit);
+        let query = self.rows(&lead, &range, &bound, window.limit);
         let mut rows = query.build().fetch(connection);
         let mut entries = Vec::new();
         let mut last = None;
@@ -183,7 +185,7 @@ impl Query {
     ) -> StoreResult<(u64, Option<TypeSafeId<K>>)> {
         let range = Range::of(window);
         let (lead, bound) = Lead::choose(self, connection, &range).await?;
-        let mut query = QueryBuilder::new("SELECT count(*) AS count FROM (");
+        let mut query = Builder::new("SELECT count(*) AS count FROM (");
         arms(&mut query, self, &lead, &range.up_to(&bound), true);
         query.push(") AS meant");
         let row = query.build().fetch_one(connection).await?;
@@ -191,14 +193,8 @@ impl Query {
     }
 
     /// The query for the rows of a window.
-    pub(super) fn rows(
-        &self,
-        lead: &Lead,
-        range: &Range,
-        bound: &Bound,
-        limit: u32,
-    ) -> QueryBuilder<Sqlite> {
-        let mut query = QueryBuilder::new("");
+    pub(super) fn rows(&self, lead: &Lead, range: &Range, bound: &Bound, limit: u32) -> Builder {
+        let mut query = Builder::new("");
         arms(&mut query, self, lead, &range.up_to(bound), true);
         range.order(&mut query, self.table);
         // One more than is shown tells whether there is a next page. Where rows are left out after
@@ -214,7 +210,7 @@ impl Query {
         self.is_picky || residual(self, lead).any(|term| term.wanted.subject().is_some())
     }
 
-    fn lets_through(&self, lead: &Lead, row: &SqliteRow) -> StoreResult<bool> {
+    fn lets_through(&self, lead: &Lead, row: &Row) -> StoreResult<bool> {
         for term in residual(self, lead) {
             if let Some(subject) = term.wanted.subject()
                 && !subject.matches(&row.text(term.column)?)

@@ -1,6 +1,5 @@
 //! The SQL of lists. What only SQLite understands stands in [`source`].
 
-use sqlx::{QueryBuilder, Sqlite};
 use type_safe_id::{StaticType, TypeSafeId};
 
 use super::{
@@ -8,9 +7,12 @@ use super::{
     lead::{Bound, Lead},
     query::{Query, Term, Value, Wanted},
 };
-use crate::domain::{
-    ids::first_at,
-    list::{Order, Window},
+use crate::{
+    domain::{
+        ids::first_at,
+        list::{Order, Window},
+    },
+    store::sql::Builder,
 };
 
 /// A range of ids, in an order.
@@ -63,7 +65,7 @@ impl Range {
     }
 
     /// Puts the rows of `table` into order.
-    pub(super) fn order(&self, sql: &mut QueryBuilder<Sqlite>, table: &Table) {
+    pub(super) fn order(&self, sql: &mut Builder, table: &Table) {
         let direction = match self.order {
             Order::Newest => " DESC",
             Order::Oldest => "",
@@ -74,13 +76,7 @@ impl Range {
 
 /// The rows along `lead` within `range`: `whole` ones that have all that the query asks for, or the
 /// ids of all. The rows of several values are merged in the order that is asked for behind it.
-pub(super) fn arms(
-    sql: &mut QueryBuilder<Sqlite>,
-    query: &Query,
-    lead: &Lead,
-    range: &Range,
-    whole: bool,
-) {
+pub(super) fn arms(sql: &mut Builder, query: &Query, lead: &Lead, range: &Range, whole: bool) {
     let Some(values) = &lead.values else {
         return arm(sql, query, lead, None, range, whole);
     };
@@ -93,7 +89,7 @@ pub(super) fn arms(
 }
 
 fn arm(
-    sql: &mut QueryBuilder<Sqlite>,
+    sql: &mut Builder,
     query: &Query,
     lead: &Lead,
     value: Option<&Value>,
@@ -121,12 +117,7 @@ fn arm(
 
 /// Where rows come from: a table, along an index, of an owner. The index is named because SQLite
 /// keeps no figures of what is where; PostgreSQL does, and has no such clause.
-pub(super) fn source(
-    sql: &mut QueryBuilder<Sqlite>,
-    query: &Query,
-    index: &'static Index,
-    whole: bool,
-) {
+pub(super) fn source(sql: &mut Builder, query: &Query, index: &'static Index, whole: bool) {
     let Table {
         name, alias, owner, ..
     } = query.table;
@@ -151,7 +142,7 @@ pub(super) fn source(
 }
 
 /// What the query asks for beside what its lead serves.
-fn rest(sql: &mut QueryBuilder<Sqlite>, query: &Query, lead: &Lead) {
+fn rest(sql: &mut Builder, query: &Query, lead: &Lead) {
     let Table { alias, owner, .. } = query.table;
     if let (Some(whose), Scope::Few) = (&query.owner, lead.index.scope) {
         sql.push(format_args!(" AND {alias}.{owner} = "));
@@ -189,7 +180,7 @@ pub(super) fn residual<'q>(query: &'q Query, lead: &Lead) -> impl Iterator<Item 
 }
 
 /// A value, where one is expected.
-pub(super) fn push(sql: &mut QueryBuilder<Sqlite>, value: &Value) {
+pub(super) fn push(sql: &mut Builder, value: &Value) {
     match value {
         Value::Text(text) => sql.push_bind(text.clone()),
         Value::Number(number) => sql.push_bind(*number),

@@ -1,7 +1,5 @@
 //! Listing listeners as they are now.
 
-use sqlx::sqlite::SqliteRow;
-
 use super::listener;
 use crate::{
     domain::{
@@ -13,8 +11,8 @@ use crate::{
     rules::On,
     store::{
         Store, StoreResult,
-        columns::unreadable,
         list::{Fixed, Index, Query, Table},
+        sql::{Row, unreadable},
     },
 };
 
@@ -91,7 +89,7 @@ impl Store {
         window: &Window<ListenerId>,
     ) -> StoreResult<Listed<Listener, ListenerId>> {
         let mut snapshot = self.snapshot().await?;
-        let read = |row: &SqliteRow| {
+        let read = |row: &Row| {
             let listener = listener(row)?;
             Ok(filter.lets_through(&listener)?.then_some(listener))
         };

@@ -10,9 +10,8 @@ use crate::{
     },
     store::{
         Connection, StoreResult,
-        columns::Columns as _,
         counters::{Counter, Counts, Deltas, counts},
-        rows::list,
+        sql::{list, query, query_scalar},
     },
 };
 
@@ -157,7 +156,7 @@ async fn delete_endpoints(
     limit: u32,
     now: Timestamp,
 ) -> StoreResult<Worked> {
-    let rows = sqlx::query(
+    let rows = query(
         "UPDATE endpoints SET deleted_at = $2, updated_at = $2, headers = x''
          WHERE id IN (SELECT id FROM endpoints
                       WHERE project_id = $1 AND deleted_at IS NULL ORDER BY id LIMIT $3)
@@ -182,11 +181,10 @@ async fn delete_endpoints(
 }
 
 async fn remove_fanouts(connection: &mut Connection, project: ProjectId) -> StoreResult<Worked> {
-    let removed = sqlx::query("DELETE FROM fanouts WHERE project_id = $1")
+    let removed = query("DELETE FROM fanouts WHERE project_id = $1")
         .bind(project.to_string())
         .execute(&mut *connection)
-        .await?
-        .rows_affected();
+        .await?;
     let mut deltas = Deltas::default();
     let removed = i64::try_from(removed).unwrap_or(i64::MAX);
     deltas.add(project, Counter::Fanouts, -removed);
@@ -207,12 +205,11 @@ async fn remove_deliveries(
     project: ProjectId,
     limit: u32,
 ) -> StoreResult<Worked> {
-    let rows =
-        sqlx::query("SELECT id, state FROM deliveries WHERE project_id = $1 ORDER BY id LIMIT $2")
-            .bind(project.to_string())
-            .bind(limit)
-            .fetch_all(&mut *connection)
-            .await?;
+    let rows = query("SELECT id, state FROM deliveries WHERE project_id = $1 ORDER BY id LIMIT $2")
+        .bind(project.to_string())
+        .bind(limit)
+        .fetch_all(&mut *connection)
+        .await?;
     let mut deltas = Deltas::default();
     let mut ids = Vec::with_capacity(rows.len());
     for row in &rows {
@@ -220,7 +217,7 @@ async fn remove_deliveries(
         deltas.add(project, Counter::of(row.parsed("state")?), -1);
     }
     let ids = list(ids);
-    let bytes: i64 = sqlx::query_scalar(
+    let bytes: i64 = query_scalar(
         "SELECT coalesce(sum(length(response_body)), 0) FROM attempts
          WHERE delivery_id IN (SELECT value FROM json_each($1))",
     )
@@ -232,7 +229,7 @@ async fn remove_deliveries(
         "DELETE FROM attempts WHERE delivery_id IN (SELECT value FROM json_each($1))",
         "DELETE FROM deliveries WHERE id IN (SELECT value FROM json_each($1))",
     ] {
-        sqlx::query(statement)
+        query(statement)
             .bind(&ids)
             .execute(&mut *connection)
             .await?;
@@ -246,7 +243,7 @@ async fn remove_events(
     project: ProjectId,
     limit: u32,
 ) -> StoreResult<Worked> {
-    let rows = sqlx::query(
+    let rows = query(
         "SELECT id, length(data) AS bytes FROM events AS e
          WHERE project_id = $1
            AND NOT EXISTS (SELECT 1 FROM deliveries AS d
@@ -273,7 +270,7 @@ async fn remove_events(
         "DELETE FROM events WHERE id IN (SELECT value FROM json_each($1))",
         "DELETE FROM kept_events WHERE event_id IN (SELECT value FROM json_each($1))",
     ] {
-        sqlx::query(statement)
+        query(statement)
             .bind(&ids)
             .execute(&mut *connection)
             .await?;
@@ -288,11 +285,10 @@ async fn remove_events(
 }
 
 async fn has_events(connection: &mut Connection, project: ProjectId) -> StoreResult<bool> {
-    let found: Option<i64> =
-        sqlx::query_scalar("SELECT 1 FROM events WHERE project_id = $1 LIMIT 1")
-            .bind(project.to_string())
-            .fetch_optional(connection)
-            .await?;
+    let found: Option<i64> = query_scalar("SELECT 1 FROM events WHERE project_id = $1 LIMIT 1")
+        .bind(project.to_string())
+        .fetch_optional(connection)
+        .await?;
     Ok(found.is_some())
 }
 
@@ -306,12 +302,12 @@ async fn remove_rows(
         "DELETE FROM {table} WHERE ({key}) IN
              (SELECT {key} FROM {table} WHERE {owner} = $1 LIMIT $2)"
     );
-    let removed = sqlx::query(AssertSqlSafe(statement))
+    let removed = query(AssertSqlSafe(statement))
         .bind(project.to_string())
         .bind(limit)
         .execute(connection)
         .await?;
-    Ok(Worked::rows(removed.rows_affected(), limit))
+    Ok(Worked::rows(removed, limit))
 }
 
 async fn remove_endpoints(
@@ -319,7 +315,7 @@ async fn remove_endpoints(
     project: ProjectId,
     limit: u32,
 ) -> StoreResult<Worked> {
-    let rows = sqlx::query("SELECT id FROM endpoints WHERE project_id = $1 LIMIT $2")
+    let rows = query("SELECT id FROM endpoints WHERE project_id = $1 LIMIT $2")
         .bind(project.to_string())
         .bind(limit)
         .fetch_all(&mut *connection)
@@ -330,7 +326,7 @@ async fn remove_endpoints(
         "DELETE FROM endpoint_secrets WHERE endpoint_id IN (SELECT value FROM json_each($1))",
         "DELETE FROM endpoints WHERE id IN (SELECT value FROM json_each($1))",
     ] {
-        sqlx::query(statement)
+        query(statement)
             .bind(&ids)
             .execute(&mut *connection)
             .await?;
@@ -344,7 +340,7 @@ async fn remove_project(connection: &mut Connection, project: ProjectId) -> Stor
         "DELETE FROM counters WHERE project_id = $1",
         "DELETE FROM projects WHERE id = $1",
     ] {
-        sqlx::query(statement)
+        query(statement)
             .bind(project.to_string())
             .execute(&mut *connection)
             .await?;

@@ -9,7 +9,10 @@ use crate::{
         ids::{EndpointId, EventId, ProjectId, platform_project, stamp},
         time::Timestamp,
     },
-    store::{Connection, Store, StoreResult, columns::Columns as _, rows::list},
+    store::{
+        Connection, Store, StoreResult,
+        sql::{list, query},
+    },
 };
 
 /// How far clocks that stamp events and revisions may lie apart.
@@ -37,7 +40,7 @@ impl Store {
         };
         let first = first_event(&mut transaction, project).await?;
         let horizon = first.map_or(now, stamp).min(now).minus(SKEW).as_millis();
-        let emptied = sqlx::query(
+        let emptied = query(
             "UPDATE listener_revisions SET config_json = '{}', ended_at = NULL
              WHERE (project_id, listener_id, revision) IN (
                  SELECT project_id, listener_id, revision FROM listener_revisions
@@ -48,10 +51,9 @@ impl Store {
         .bind(project.to_string())
         .bind(horizon)
         .bind(limit)
-        .execute(&mut *transaction)
-        .await?
-        .rows_affected();
-        let removed = sqlx::query(
+        .execute(&mut transaction)
+        .await?;
+        let removed = query(
             "DELETE FROM listener_revisions WHERE (project_id, listener_id, revision) IN (
                  SELECT project_id, listener_id, revision FROM listener_revisions
                  WHERE project_id = $1 AND ended_at IS NOT NULL AND ended_at < $2
@@ -61,9 +63,8 @@ impl Store {
         .bind(project.to_string())
         .bind(horizon)
         .bind(limit)
-        .execute(&mut *transaction)
-        .await?
-        .rows_affected();
+        .execute(&mut transaction)
+        .await?;
         transaction.commit().await?;
         let has_more = emptied + removed >= u64::from(limit);
         Ok(Swept {
@@ -88,7 +89,7 @@ impl Store {
         limit: u32,
     ) -> StoreResult<Swept> {
         let mut transaction = self.write().await?;
-        let rows = sqlx::query(
+        let rows = query(
             "SELECT p.id,
                     p.deleted_at < $2
                     AND NOT EXISTS (SELECT 1 FROM deliveries AS d
@@ -102,11 +103,11 @@ impl Store {
         .bind(after)
         .bind(before.as_millis())
         .bind(limit)
-        .fetch_all(&mut *transaction)
+        .fetch_all(&mut transaction)
         .await?;
         let mut gone = Vec::new();
         for row in &rows {
-            if row.number::<i64>("unnamed")? == 1 {
+            if row.flag("unnamed")? {
                 gone.push(row.parsed::<EndpointId>("id")?);
             }
         }
@@ -114,8 +115,8 @@ impl Store {
             "DELETE FROM endpoint_secrets WHERE endpoint_id IN (SELECT value FROM json_each($1))",
             "DELETE FROM endpoints WHERE id IN (SELECT value FROM json_each($1))",
         ] {
-            let statement = sqlx::query(statement).bind(list(&gone));
-            statement.execute(&mut *transaction).await?;
+            let statement = query(statement).bind(list(&gone));
+            statement.execute(&mut transaction).await?;
         }
         transaction.commit().await?;
         let last = rows.last().map(|row| row.text("id")).transpose()?;
@@ -128,7 +129,7 @@ impl Store {
 }
 
 async fn next_project(connection: &mut Connection, after: &str) -> StoreResult<Option<ProjectId>> {
-    let row = sqlx::query(
+    let row = query(
         "SELECT min(project_id) AS project_id FROM listener_revisions
          WHERE ended_at IS NOT NULL AND project_id > $1",
     )
@@ -147,7 +148,7 @@ async fn first_event(
         true => "SELECT min(id) AS id FROM events WHERE $1 IS NOT NULL",
         false => "SELECT min(id) AS id FROM events WHERE project_id = $1",
     };
-    let row = sqlx::query(statement)
+    let row = query(statement)
         .bind(project.to_string())
         .fetch_one(connection)
         .await?;

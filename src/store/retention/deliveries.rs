@@ -5,9 +5,8 @@ use crate::{
     domain::{delivery::DeliveryState, ids::DeliveryId, time::Timestamp},
     store::{
         Connection, Store, StoreResult,
-        columns::Columns as _,
         counters::{Counter, Deltas},
-        rows::list,
+        sql::{list, query},
     },
 };
 
@@ -24,7 +23,7 @@ impl Store {
         limit: u32,
     ) -> StoreResult<Swept> {
         let mut transaction = self.write().await?;
-        let rows = sqlx::query(
+        let rows = query(
             "DELETE FROM deliveries WHERE id IN (
                  SELECT id FROM deliveries
                  WHERE state <> 'pending' AND state = $1 AND updated_at < $2
@@ -34,7 +33,7 @@ impl Store {
         .bind(state.as_str())
         .bind(before.as_millis())
         .bind(limit)
-        .fetch_all(&mut *transaction)
+        .fetch_all(&mut transaction)
         .await?;
         let mut deltas = Deltas::default();
         let mut removed = Vec::with_capacity(rows.len());
@@ -54,7 +53,7 @@ async fn remove_attempts(
     deliveries: &[DeliveryId],
     deltas: &mut Deltas,
 ) -> StoreResult<()> {
-    let rows = sqlx::query(
+    let rows = query(
         "DELETE FROM attempts WHERE delivery_id IN (SELECT value FROM json_each($1))
          RETURNING project_id, coalesce(length(response_body), 0) AS bytes",
     )

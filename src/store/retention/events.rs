@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use sqlx::{AssertSqlSafe, sqlite::SqliteRow};
+use sqlx::AssertSqlSafe;
 
 use super::Swept;
 use crate::{
@@ -14,9 +14,8 @@ use crate::{
     },
     store::{
         Connection, Store, StoreResult,
-        columns::Columns as _,
         counters::{Counter, Deltas},
-        rows::{Insert, list},
+        sql::{Insert, Row, list, query},
         unit::Unit,
     },
 };
@@ -44,7 +43,7 @@ impl Store {
         limit: u32,
     ) -> StoreResult<Swept> {
         let mut transaction = self.write().await?;
-        let rows = sqlx::query(AssertSqlSafe(format!(
+        let rows = query(AssertSqlSafe(format!(
             "SELECT e.id, e.project_id,
                     EXISTS (SELECT 1 FROM kept_events AS k WHERE k.event_id = e.id) AS noted,
                     {NEEDED} AS needed
@@ -53,7 +52,7 @@ impl Store {
         .bind(after)
         .bind(first_at::<crate::domain::ids::EventKind>(before).to_string())
         .bind(limit)
-        .fetch_all(&mut *transaction)
+        .fetch_all(&mut transaction)
         .await?;
         let (mut kept, mut gone) = (Vec::new(), Vec::new());
         for row in rows.iter() {
@@ -88,7 +87,7 @@ impl Store {
         limit: u32,
     ) -> StoreResult<Swept> {
         let mut transaction = self.write().await?;
-        let rows = sqlx::query(AssertSqlSafe(format!(
+        let rows = query(AssertSqlSafe(format!(
             "SELECT k.event_id, e.received_at >= $1 OR {NEEDED} AS needed
              FROM kept_events AS k LEFT JOIN events AS e ON e.id = k.event_id
              WHERE k.look_at <= $2 ORDER BY k.look_at LIMIT $3"
@@ -96,7 +95,7 @@ impl Store {
         .bind(before.as_millis())
         .bind(now.as_millis())
         .bind(limit)
-        .fetch_all(&mut *transaction)
+        .fetch_all(&mut transaction)
         .await?;
         let (mut kept, mut gone) = (Vec::new(), Vec::new());
         for row in &rows {
@@ -106,17 +105,17 @@ impl Store {
                 _ => gone.push(id),
             }
         }
-        sqlx::query(
+        query(
             "UPDATE kept_events SET look_at = $2
              WHERE event_id IN (SELECT value FROM json_each($1))",
         )
         .bind(list(&kept))
         .bind(again.as_millis())
-        .execute(&mut *transaction)
+        .execute(&mut transaction)
         .await?;
-        sqlx::query("DELETE FROM kept_events WHERE event_id IN (SELECT value FROM json_each($1))")
+        query("DELETE FROM kept_events WHERE event_id IN (SELECT value FROM json_each($1))")
             .bind(list(&gone))
-            .execute(&mut *transaction)
+            .execute(&mut transaction)
             .await?;
         let removed = remove(&mut transaction, &gone).await?;
         transaction.commit().await?;
@@ -135,12 +134,11 @@ impl Store {
     /// If the store cannot be read.
     pub async fn count_kept_events(&self, limit: u32) -> StoreResult<u64> {
         let mut connection = self.read().await?;
-        let row = sqlx::query(
-            "SELECT count(*) AS count FROM (SELECT 1 FROM kept_events LIMIT $1) AS kept",
-        )
-        .bind(limit)
-        .fetch_one(&mut *connection)
-        .await?;
+        let row =
+            query("SELECT count(*) AS count FROM (SELECT 1 FROM kept_events LIMIT $1) AS kept")
+                .bind(limit)
+                .fetch_one(&mut connection)
+                .await?;
         row.number("count")
     }
 }
@@ -186,7 +184,7 @@ async fn remove(connection: &mut Connection, events: &[EventId]) -> StoreResult<
     if events.is_empty() {
         return Ok(0);
     }
-    let rows = sqlx::query(
+    let rows = query(
         "DELETE FROM events WHERE id IN (SELECT value FROM json_each($1))
          RETURNING project_id, length(data) AS bytes",
     )
@@ -203,6 +201,6 @@ async fn remove(connection: &mut Connection, events: &[EventId]) -> StoreResult<
     Ok(rows.len() as u64)
 }
 
-fn flag(row: &SqliteRow, column: &'static str) -> StoreResult<bool> {
-    Ok(row.number::<i64>(column)? == 1)
+fn flag(row: &Row, column: &'static str) -> StoreResult<bool> {
+    row.flag(column)
 }

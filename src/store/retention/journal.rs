@@ -3,7 +3,7 @@
 use super::Swept;
 use crate::{
     domain::time::Timestamp,
-    store::{Store, StoreResult, columns::Columns as _, journal::first_since},
+    store::{Store, StoreResult, journal::first_since, sql::query},
 };
 
 impl Store {
@@ -20,29 +20,28 @@ impl Store {
         limit: u32,
     ) -> StoreResult<Swept> {
         let mut transaction = self.write().await?;
-        let next = sqlx::query(
+        let next = query(
             "SELECT project_id, position AS newest FROM journal
              WHERE project_id = (SELECT min(project_id) FROM journal WHERE project_id > $1)
              ORDER BY position DESC LIMIT 1",
         )
         .bind(position)
-        .fetch_optional(&mut *transaction)
+        .fetch_optional(&mut transaction)
         .await?;
         let Some(row) = next else {
             return Ok(Swept::nothing());
         };
         let (project, newest) = (row.text("project_id")?, row.number::<i64>("newest")?);
         let kept = first_since(&mut transaction, row.parsed("project_id")?, before).await?;
-        let removed = sqlx::query(
+        let removed = query(
             "DELETE FROM journal WHERE project_id = $1 AND position < $2 AND position < $3 + (
                  SELECT min(position) FROM journal WHERE project_id = $1)",
         )
         .bind(&project)
         .bind(kept.min(newest))
         .bind(limit)
-        .execute(&mut *transaction)
-        .await?
-        .rows_affected();
+        .execute(&mut transaction)
+        .await?;
         transaction.commit().await?;
         let is_done = removed < u64::from(limit);
         Ok(Swept {

@@ -1,7 +1,5 @@
 //! Small things that carry a time of their own.
 
-use sqlx::{Encode, Sqlite, Type};
-
 use super::Swept;
 use crate::{
     domain::{
@@ -10,8 +8,8 @@ use crate::{
     },
     store::{
         Store, StoreResult,
-        columns::Columns as _,
         counters::{Counter, Deltas},
+        sql::{Value, query},
     },
 };
 
@@ -88,7 +86,7 @@ impl Store {
     /// If the store cannot be written: nothing is removed then.
     pub async fn sweep_skip_counts(&self, before: Timestamp, limit: u32) -> StoreResult<Swept> {
         let mut transaction = self.write().await?;
-        let rows = sqlx::query(
+        let rows = query(
             "DELETE FROM skip_counts WHERE (project_id, listener_id, reason, minute, shard) IN (
                  SELECT project_id, listener_id, reason, minute, shard FROM skip_counts
                  WHERE minute < $1 ORDER BY minute LIMIT $2)
@@ -96,7 +94,7 @@ impl Store {
         )
         .bind(before.as_millis())
         .bind(limit)
-        .fetch_all(&mut *transaction)
+        .fetch_all(&mut transaction)
         .await?;
         let mut deltas = Deltas::default();
         for row in &rows {
@@ -127,17 +125,18 @@ impl Store {
         .await
     }
 
-    async fn sweep<B>(&self, statement: &'static str, before: B, limit: u32) -> StoreResult<Swept>
-    where
-        B: Encode<'static, Sqlite> + Type<Sqlite> + Send + 'static,
-    {
+    async fn sweep(
+        &self,
+        statement: &'static str,
+        before: impl Into<Value>,
+        limit: u32,
+    ) -> StoreResult<Swept> {
         let mut transaction = self.write().await?;
-        let removed = sqlx::query(statement)
+        let removed = query(statement)
             .bind(before)
             .bind(limit)
-            .execute(&mut *transaction)
-            .await?
-            .rows_affected();
+            .execute(&mut transaction)
+            .await?;
         transaction.commit().await?;
         Ok(Swept::first(removed, limit))
     }

@@ -1,8 +1,7 @@
 //! Space: how much the store takes, and giving back what it does not need.
 
-use sqlx::Row as _;
-
-use crate::store::{Store, StoreResult};
+use crate::store::{Store, StoreResult, sql::query};
+use sqlx::AssertSqlSafe;
 
 /// How much room the store takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,30 +46,28 @@ impl Store {
             return Ok((0, false));
         }
         let mut transaction = self.write().await?;
-        sqlx::query(sqlx::AssertSqlSafe(format!(
-            "PRAGMA incremental_vacuum({step})"
-        )))
-        .fetch_all(&mut *transaction)
-        .await?;
+        query(AssertSqlSafe(format!("PRAGMA incremental_vacuum({step})")))
+            .fetch_all(&mut transaction)
+            .await?;
         transaction.commit().await?;
         Ok((step * before.size, excess > step))
     }
 
     async fn pages(&self) -> StoreResult<Pages> {
         let mut connection = self.read().await?;
-        let row = sqlx::query(
+        let row = query(connection.by(
             "SELECT page_count, freelist_count, page_size
              FROM pragma_page_count, pragma_freelist_count, pragma_page_size",
-        )
-        .fetch_one(&mut *connection)
+            // What is free within is the database's own business.
+            "SELECT pg_database_size(current_database()) AS page_count,
+                    0 AS freelist_count, 1 AS page_size",
+        ))
+        .fetch_one(&mut connection)
         .await?;
-        let number = |index: usize| -> StoreResult<u64> {
-            Ok(u64::try_from(row.try_get::<i64, _>(index)?).unwrap_or(0))
-        };
         Ok(Pages {
-            all: number(0)?,
-            free: number(1)?,
-            size: number(2)?,
+            all: row.number("page_count")?,
+            free: row.number("freelist_count")?,
+            size: row.number("page_size")?,
         })
     }
 }
