@@ -96,6 +96,8 @@ impl From<sqlx::Error> for StoreError {
         let is_transient = match &error {
             sqlx::Error::Database(database) => !is_refusal(database.code().as_deref()),
             sqlx::Error::Io(_)
+            | sqlx::Error::Tls(_)
+            | sqlx::Error::Protocol(_)
             | sqlx::Error::PoolTimedOut
             | sqlx::Error::PoolClosed
             | sqlx::Error::WorkerCrashed => true,
@@ -108,11 +110,47 @@ impl From<sqlx::Error> for StoreError {
     }
 }
 
-/// Whether a result code of SQLite says that the statement, not the moment, is at fault: ERROR,
-/// TOOBIG, CONSTRAINT, MISMATCH and RANGE (<https://www.sqlite.org/rescode.html>).
+/// Whether a code says that the statement, not the moment, is at fault. PostgreSQL's have five
+/// characters, SQLite's are numbers of up to four digits.
 fn is_refusal(code: Option<&str>) -> bool {
-    let primary = code
-        .and_then(|code| code.parse::<u32>().ok())
-        .map(|code| code & 0xff);
-    matches!(primary, Some(1 | 18 | 19 | 20 | 25))
+    match code {
+        Some(state) if state.len() == 5 => is_refusal_of_postgres(&state[..2]),
+        Some(number) => number.parse().is_ok_and(is_refusal_of_sqlite),
+        None => false,
+    }
+}
+
+/// ERROR, TOOBIG, CONSTRAINT, MISMATCH and RANGE (<https://www.sqlite.org/rescode.html>).
+fn is_refusal_of_sqlite(code: u32) -> bool {
+    matches!(code & 0xff, 1 | 18 | 19 | 20 | 25)
+}
+
+/// The classes of codes for cardinality, data, constraints, syntax, checked views and limits
+/// (<https://www.postgresql.org/docs/current/errcodes-appendix.html>). All others pass: deadlocks,
+/// servers that start, end or are out of something, roles and databases that are made anew, and plans
+/// that a migration has outdated.
+fn is_refusal_of_postgres(class: &str) -> bool {
+    matches!(class, "21" | "22" | "23" | "42" | "44" | "54")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_refused_is_told_from_what_may_succeed_later() {
+        // Constraint, unique, numeric overflow, no such table; too large for an index.
+        for code in ["19", "2067", "22003", "23505", "42P01", "54000"] {
+            assert!(is_refusal(Some(code)), "{code}");
+        }
+        // Busy, full, a connection lost, a deadlock, no more connections, a lock not had in time,
+        // cancelled by a timeout, shutting down, read-only for now, a plan that is outdated.
+        for code in [
+            "5", "13", "08006", "40P01", "40001", "53300", "55P03", "57014", "57P01", "25006",
+            "0A000",
+        ] {
+            assert!(!is_refusal(Some(code)), "{code}");
+        }
+        assert!(!is_refusal(None));
+    }
 }

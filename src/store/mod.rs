@@ -30,7 +30,7 @@ pub mod journal;
 pub mod list;
 pub mod listeners;
 pub mod notes;
-mod postgres;
+pub mod postgres;
 pub mod projects;
 pub mod queue;
 pub mod quotas;

@@ -1,27 +1,49 @@
-//! PostgreSQL: one database, any number of nodes.
+//! PostgreSQL: one database, any number of nodes. Each node has a few connections that write and a few
+//! that read.
 
-use sqlx::{PgPool, postgres::PgPoolOptions};
+mod durability;
+mod session;
 
+use std::sync::{Arc, LazyLock};
+
+use sqlx::{
+    ConnectOptions as _, Connection as _, PgPool,
+    migrate::Migrator,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+
+pub use self::durability::Weakness;
 use super::{
-    StoreError, StoreResult, StoreSettings,
+    Backend, Store, StoreError, StoreResult, StoreSettings,
     sql::{Reader, Transaction},
 };
+
+/// What later releases have added is no error: a node of this one goes on while they start.
+static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
+    let mut migrations = sqlx::migrate!("migrations/postgres");
+    migrations.set_ignore_missing(true);
+    migrations
+});
 
 #[derive(Debug, Clone)]
 pub(super) struct Database {
     writers: PgPool,
     readers: PgPool,
+    /// What may make the database lose what it has acknowledged.
+    weaknesses: Arc<[Weakness]>,
 }
 
 impl Database {
     pub(super) async fn open(settings: &StoreSettings) -> StoreResult<Self> {
-        let pool = |connections| PgPoolOptions::new().max_connections(connections);
-        let open = |error: sqlx::Error| StoreError::Open(error.to_string());
-        let writers = pool(settings.readers).connect(&settings.url).await;
-        let readers = pool(settings.readers).connect(&settings.url).await;
+        let options = session::options(settings)?;
+        prepare(&options).await.map_err(open_error)?;
+        let readers = connect(settings, settings.readers, &options).await?;
+        let weaknesses = durability::weaknesses(&readers).await?;
+        durability::warn(&weaknesses);
         Ok(Self {
-            writers: writers.map_err(open)?,
-            readers: readers.map_err(open)?,
+            writers: connect(settings, settings.writers, &options).await?,
+            readers,
+            weaknesses: weaknesses.into(),
         })
     }
 
@@ -41,5 +63,58 @@ impl Database {
     pub(super) async fn close(&self) {
         self.readers.close().await;
         self.writers.close().await;
+    }
+}
+
+impl Store {
+    /// What may make the database lose what it has acknowledged, as it was set up when the store was
+    /// opened. SQLite is set up by the store itself.
+    pub fn weaknesses(&self) -> &[Weakness] {
+        match &self.backend {
+            Backend::Sqlite(_) => &[],
+            Backend::Postgres(database) => &database.weaknesses,
+        }
+    }
+}
+
+/// Sees to it that the database can be worked with, and brings its schema up to date. Of several nodes
+/// that do so at once, one does it and the others wait.
+async fn prepare(options: &PgConnectOptions) -> StoreResult<()> {
+    let mut connection = session::unhurried(options.clone()).connect().await?;
+    session::assert_fit(&mut connection).await?;
+    let migrated = MIGRATIONS.run_direct(None, &mut connection, false).await;
+    migrated.map_err(|error| StoreError::Open(error.to_string()))?;
+    connection.close().await?;
+    Ok(())
+}
+
+async fn connect(
+    settings: &StoreSettings,
+    connections: u32,
+    options: &PgConnectOptions,
+) -> StoreResult<PgPool> {
+    let pool = PgPoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(settings.acquire_timeout)
+        .idle_timeout(session::IDLE)
+        .max_lifetime(session::LIFETIME)
+        .test_before_acquire(false)
+        .before_acquire(|connection, meta| {
+            Box::pin(async move {
+                // What has just worked most likely still does; asking each time would cost a round trip.
+                Ok(meta.idle_for < session::TRUSTED || connection.ping().await.is_ok())
+            })
+        });
+    let connected = pool.connect_with(options.clone()).await;
+    connected.map_err(|error| open_error(error.into()))
+}
+
+/// The same error, as one of opening. No error of the driver repeats the URL.
+fn open_error(error: StoreError) -> StoreError {
+    match error {
+        StoreError::Unavailable(error) | StoreError::Refused(error) => {
+            StoreError::Open(error.to_string())
+        }
+        other => other,
     }
 }
