@@ -14,7 +14,7 @@ use riposte::{
         ids::{DeliveryId, EndpointId, Ids, default_project},
         lease::Lease,
         retry::Verdict,
-        seal::{Keyring, SealingKey},
+        seal::Keyring,
         signature::Secret,
         time::Timestamp,
         webhook::{Format, Headers},
@@ -31,6 +31,8 @@ use riposte::{
 };
 use sqlx::{AssertSqlSafe, ConnectOptions as _, sqlite::SqliteConnectOptions};
 use tempfile::TempDir;
+
+use crate::support::postgres::{self, Database};
 
 pub const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 
@@ -49,15 +51,32 @@ pub struct World {
     pub lease: Lease,
     pub ids: Ids,
     pub chance: Chance,
-    directory: TempDir,
+    place: Place,
+}
+
+/// Where the store is, as long as it is needed.
+enum Place {
+    Directory(TempDir),
+    Database(Database),
 }
 
 impl World {
+    /// A store in a file.
     pub async fn sqlite() -> Self {
         let directory = TempDir::new().expect("a directory");
-        let chance = Chance::seeded(1);
         let url = format!("sqlite://{}/riposte.db", directory.path().display());
-        let keyring = Keyring::new(SealingKey::generate(&chance), Vec::new());
+        Self::at(url, Place::Directory(directory)).await
+    }
+
+    /// A store on PostgreSQL.
+    pub async fn postgres() -> Self {
+        let database = Database::new();
+        Self::at(database.url().to_owned(), Place::Database(database)).await
+    }
+
+    async fn at(url: String, place: Place) -> Self {
+        let chance = Chance::seeded(1);
+        let keyring = Keyring::new(postgres::sealing_key(), Vec::new());
         let settings = StoreSettings::at(url, keyring, chance.clone());
         let ids = Ids::new(chance.clone());
         Self {
@@ -65,7 +84,7 @@ impl World {
             lease: Lease::first(ids.next(NOW)),
             ids,
             chance,
-            directory,
+            place,
         }
     }
 
@@ -116,7 +135,10 @@ impl World {
 
     /// Whether any file of the store has `text` in it.
     pub fn is_on_disk(&self, text: &str) -> bool {
-        let files = std::fs::read_dir(self.directory.path()).expect("a directory");
+        let Place::Directory(directory) = &self.place else {
+            panic!("the files of a server are its own");
+        };
+        let files = std::fs::read_dir(directory.path()).expect("a directory");
         files.into_iter().any(|file| {
             let path = file.expect("a file").path();
             let bytes = std::fs::read(path).expect("its content");
@@ -128,7 +150,13 @@ impl World {
 
     /// Does to the database what the store itself never does.
     pub async fn tamper(&self, statements: &str) {
-        let path = self.directory.path().join("riposte.db");
+        let directory = match &self.place {
+            Place::Directory(directory) => directory,
+            Place::Database(database) => {
+                return postgres::tamper(database.url(), statements).await;
+            }
+        };
+        let path = directory.path().join("riposte.db");
         let options = SqliteConnectOptions::new().filename(path);
         let mut connection = options.connect().await.expect("the database");
         let done = sqlx::raw_sql(AssertSqlSafe(statements.to_owned()));

@@ -1,6 +1,6 @@
 //! A gateway of a test's own, in a directory of its own, on a port of its own.
 
-use std::{net::SocketAddr, path::Path, sync::Arc};
+use std::{env, net::SocketAddr, path::Path, sync::Arc};
 
 use riposte::{
     app::{App, AppError},
@@ -10,12 +10,23 @@ use riposte::{
 use tempfile::TempDir;
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 
-use super::{Api, Process, within};
+use super::{
+    Api, Process,
+    postgres::{Database, sealing_key},
+    within,
+};
 
-/// What a gateway starts with: its directory and its configuration.
+/// The variable that says on which database those tests run that run on either: `sqlite` or
+/// `postgres`.
+const DATABASE: &str = "RIPOSTE_TEST_DATABASE";
+
+/// What a gateway starts with: its directory, its database and its configuration. Several gateways
+/// of one setup are nodes that share a PostgreSQL database.
 #[derive(Clone)]
 pub struct Setup {
     directory: Arc<TempDir>,
+    #[expect(dead_code, reason = "it goes when the last who shares it is dropped")]
+    database: Option<Arc<Database>>,
     variables: Vec<(String, String)>,
     operator_key: String,
     dev: bool,
@@ -40,21 +51,50 @@ pub struct Gateway {
 }
 
 impl Setup {
-    /// A directory and a key of its own, and what is common to all.
+    /// A directory, a database and a key of its own, and what is common to all. The database is of
+    /// the kind that this run of the tests is about.
     pub fn new() -> Self {
-        let directory = TempDir::new().expect("a directory");
+        match env::var(DATABASE).as_deref() {
+            Err(_) | Ok("sqlite") => Self::on_sqlite(),
+            Ok("postgres") => Self::on_postgres(),
+            Ok(other) => panic!("{DATABASE} is sqlite or postgres, not {other}"),
+        }
+    }
+
+    /// The same, with a file of SQLite in its directory.
+    pub fn on_sqlite() -> Self {
+        let setup = Self::bare();
+        let file = setup.directory().join("riposte.db");
+        setup.with("RIPOSTE_DATABASE", &format!("sqlite://{}", file.display()))
+    }
+
+    /// The same, with a database of its own in the PostgreSQL that all tests share.
+    pub fn on_postgres() -> Self {
+        let database = Database::new();
+        let setup = Self::at(database.url());
+        Self {
+            database: Some(Arc::new(database)),
+            ..setup
+        }
+    }
+
+    /// The same, with the PostgreSQL database at `url`.
+    pub fn at(url: &str) -> Self {
+        Self::bare()
+            .with("RIPOSTE_DATABASE", url)
+            .with("RIPOSTE_SECRETS_KEY", &sealing_key().expose())
+    }
+
+    fn bare() -> Self {
         let operator_key = operator_key();
-        let database = format!("sqlite://{}/riposte.db", directory.path().display());
-        let own = [
-            ("RIPOSTE_DATABASE", database.as_str()),
-            ("RIPOSTE_OPERATOR_KEY", operator_key.as_str()),
-        ];
+        let own = [("RIPOSTE_OPERATOR_KEY", operator_key.as_str())];
         let all = COMMON.into_iter().chain(own);
         Self {
             variables: all
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
                 .collect(),
-            directory: Arc::new(directory),
+            directory: Arc::new(TempDir::new().expect("a directory")),
+            database: None,
             operator_key,
             dev: false,
         }

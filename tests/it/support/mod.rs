@@ -8,6 +8,7 @@ mod api;
 mod following;
 mod gateway;
 mod patience;
+pub mod postgres;
 mod process;
 mod receiver;
 mod story;
