@@ -127,6 +127,18 @@ pub enum Actor {
 #[error("expected {0}")]
 pub struct UnknownParty(&'static str);
 
+impl From<ProjectId> for Realm {
+    fn from(project: ProjectId) -> Self {
+        Self::Project(project)
+    }
+}
+
+impl From<Option<ProjectId>> for Realm {
+    fn from(project: Option<ProjectId>) -> Self {
+        project.map_or(Self::Gateway, Self::Project)
+    }
+}
+
 impl fmt::Display for Realm {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

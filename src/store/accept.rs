@@ -9,7 +9,7 @@ use super::{
     event_keys::Keys,
     events, fanouts,
     journal::Journal,
-    retention, seen_types, skips,
+    locks, retention, seen_types, skips,
     sql::{Insert, list, query},
     unit::{Acceptance, Asked, Continuation, Fate, NewDelivery, Unit},
 };
@@ -26,6 +26,10 @@ pub struct AcceptContext {
     pub keys_since: Timestamp,
 }
 
+/// How often a group begins anew because another node was faster with the same keys. What was in its
+/// way is there by the next round.
+const MAX_ROUNDS: u32 = 16;
+
 impl Store {
     /// Writes `units` in one transaction; what it gives is in their order. A unit whose result is
     /// not [`Acceptance::Stored`] has left nothing behind.
@@ -33,6 +37,20 @@ impl Store {
     /// # Errors
     /// If the transaction fails: nothing of any unit is durable then.
     pub async fn accept(
+        &self,
+        units: &[&Unit],
+        context: AcceptContext,
+    ) -> StoreResult<Vec<Acceptance>> {
+        for _ in 1..MAX_ROUNDS {
+            match self.accept_once(units, context).await {
+                Err(StoreError::Overtaken) => {}
+                settled => return settled,
+            }
+        }
+        self.accept_once(units, context).await
+    }
+
+    async fn accept_once(
         &self,
         units: &[&Unit],
         context: AcceptContext,
@@ -86,6 +104,7 @@ impl<'a> Batch<'a> {
         let mut projects: Vec<_> = assumed.map(|(project, _)| *project).collect();
         projects.sort_unstable();
         projects.dedup();
+        locks::hold_rules(connection, &projects).await?;
         let versions = rules_versions(connection, &projects).await?;
         for (place, unit) in self.units.iter().enumerate() {
             let holds = |(project, version)| versions.get(project) == Some(version);
@@ -147,17 +166,34 @@ impl<'a> Batch<'a> {
 
     fn asked(&self) -> Vec<(usize, &'a Asked)> {
         let going = self.going();
-        going
+        let mut asked: Vec<_> = going
             .filter_map(|(place, unit)| Some((place, unit.asked.as_deref()?)))
-            .collect()
+            .collect();
+        // In one order on all nodes, as above.
+        asked.sort_by_cached_key(|(_, asked)| {
+            let known = asked.change.idempotency.as_ref();
+            known.map(|known| {
+                (
+                    known.realm.to_string(),
+                    known.caller.to_string(),
+                    known.key.as_str().to_owned(),
+                )
+            })
+        });
+        asked
     }
 
     /// Moves what units carry on with; each can be carried on with once.
     async fn carry_on(&mut self, connection: &mut Connection, now: Timestamp) -> StoreResult<()> {
-        let continuing: Vec<_> = self
+        let mut continuing: Vec<_> = self
             .going()
             .filter_map(|(place, unit)| Some((place, unit.continues.as_ref()?)))
             .collect();
+        // In one order on all nodes, so that they never wait for each other in a circle.
+        continuing.sort_by_key(|(_, continuation)| match continuation {
+            Continuation::Fanout { from, .. } => (from.event.to_string(), from.project.to_string()),
+            Continuation::Emission(delivery) => (delivery.to_string(), String::new()),
+        });
         for (place, continuation) in continuing {
             let moved = match continuation {
                 Continuation::Fanout { from, then } => {

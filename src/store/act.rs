@@ -62,7 +62,7 @@ impl Store {
         change: &Change,
         answer: impl FnOnce(&Cancellation) -> Result<A, E>,
     ) -> Result<Done<Cancellation, A>, E> {
-        let mut writing = self.begin(change).await?;
+        let mut writing = self.begin(project, change).await?;
         let before = find(&mut writing, project, id).await?;
         if before.state != DeliveryState::Pending {
             let cancellation = Cancellation::NotPending(before.state);
@@ -88,7 +88,7 @@ impl Store {
         change: &Change,
         answer: impl FnOnce(&Revival) -> Result<A, E>,
     ) -> Result<Done<Revival, A>, E> {
-        let mut writing = self.begin(change).await?;
+        let mut writing = self.begin(project, change).await?;
         let before = find(&mut writing, project, id).await?;
         let revival = revive(writing.parts(), &before, change.now).await?;
         if matches!(revival, Revival::Due(_)) {

@@ -91,7 +91,7 @@ impl Store {
         change: &Change,
         answer: impl FnOnce(&KeyRecord) -> Result<A, E>,
     ) -> Result<Done<KeyRecord, A>, E> {
-        let mut writing = self.begin(change).await?;
+        let mut writing = self.begin(key.project, change).await?;
         insert(&mut writing, &key).await?;
         let entry = Entry::made(Action::KeyCreated, &key)?;
         writing.note(entry).await?;
@@ -145,7 +145,7 @@ impl Store {
         change: &Change,
         answer: impl FnOnce(&KeyRecord) -> Result<A, E>,
     ) -> Result<Done<KeyRecord, A>, E> {
-        let mut writing = self.begin(change).await?;
+        let mut writing = self.begin(project, change).await?;
         let before = find(&mut writing, project, id).await?;
         change.if_match.check(before.version)?;
         check_rotation(&mut writing, &before, &rotation, change.now).await?;
@@ -172,7 +172,7 @@ impl Store {
         change: &Change,
         answer: impl FnOnce(&KeyRecord) -> Result<A, E>,
     ) -> Result<Done<KeyRecord, A>, E> {
-        let mut writing = self.begin(change).await?;
+        let mut writing = self.begin(project, change).await?;
         let before = find(&mut writing, project, id).await?;
         change.if_match.check(before.version)?;
         if before.revoked_at.is_some() {

@@ -14,9 +14,12 @@ use serde::Serialize;
 
 use super::{
     Connection, Store, StoreError, StoreResult, audit::Entry, idempotency::Idempotency,
-    journal::Journal, sql::Transaction,
+    journal::Journal, locks, sql::Transaction,
 };
-use crate::domain::{audit::Actor, time::Timestamp};
+use crate::domain::{
+    audit::{Actor, Realm},
+    time::Timestamp,
+};
 
 /// Under what circumstances something is changed.
 #[derive(Debug, Clone)]
@@ -88,13 +91,18 @@ pub fn unanswered<T>(_: &T) -> StoreResult<()> {
 }
 
 impl Store {
-    /// Begins a step that makes `change`.
+    /// Begins a step that makes `change` in `realm`.
     ///
     /// # Errors
     /// [`StoreError::Repeated`] with the answer, if the request was carried out before;
     /// [`StoreError::KeyReused`] if another one was, under its key.
-    pub(super) async fn begin<'a>(&'a self, change: &'a Change) -> StoreResult<Writing<'a>> {
+    pub(super) async fn begin<'a>(
+        &'a self,
+        realm: impl Into<Realm>,
+        change: &'a Change,
+    ) -> StoreResult<Writing<'a>> {
         let mut transaction = self.write().await?;
+        locks::own_changes(&mut transaction, realm.into()).await?;
         self.claim(&mut transaction, change).await?;
         Ok(Writing {
             store: self,
@@ -113,7 +121,8 @@ impl Store {
     /// [`StoreError::Repeated`] with the answer, if the request has been answered meanwhile;
     /// [`StoreError::KeyReused`] if another one was, under its key.
     pub async fn keep_answer<A: Serialize>(&self, change: &Change, answer: A) -> StoreResult<A> {
-        let writing = self.begin(change).await?;
+        let realm = change.idempotency.as_ref().map(|known| known.realm);
+        let writing = self.begin(realm.unwrap_or(Realm::Gateway), change).await?;
         let done = writing.finish((), |()| StoreResult::Ok(answer)).await?;
         Ok(done.answer)
     }

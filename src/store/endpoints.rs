@@ -53,7 +53,7 @@ impl Store {
         change: &Change,
         answer: impl FnOnce(&Endpoint) -> Result<A, E>,
     ) -> Result<Done<Endpoint, A>, E> {
-        let mut writing = self.begin(change).await?;
+        let mut writing = self.begin(project, change).await?;
         self.insert_into(&mut writing, project, new, change.now)
             .await?;
         let endpoint = self.find(&mut writing, project, new.id).await?;
@@ -76,7 +76,7 @@ impl Store {
         apply: impl FnOnce(&mut EndpointConfig) -> Result<(), E>,
         answer: impl FnOnce(&Endpoint) -> Result<A, E>,
     ) -> Result<Done<Endpoint, A>, E> {
-        let mut writing = self.begin(change).await?;
+        let mut writing = self.begin(project, change).await?;
         let before = self.find(&mut writing, project, id).await?;
         change.if_match.check(before.version)?;
         let mut config = before.config.clone();
@@ -106,7 +106,7 @@ impl Store {
         change: &Change,
         answer: impl FnOnce(&Endpoint) -> Result<A, E>,
     ) -> Result<Done<Endpoint, A>, E> {
-        let mut writing = self.begin(change).await?;
+        let mut writing = self.begin(project, change).await?;
         let last = self.find(&mut writing, project, id).await?;
         change.if_match.check(last.version)?;
         delete(&mut writing, id, change.now).await?;

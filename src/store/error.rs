@@ -20,6 +20,10 @@ pub enum StoreError {
     /// The database does not answer now; the same step may succeed later.
     #[error("the database is unavailable: {0}")]
     Unavailable(sqlx::Error),
+    /// Another node wrote what this step would write, between two statements of it: from the beginning
+    /// it goes another way.
+    #[error("another node was faster")]
+    Overtaken,
     /// The database refuses what the step would write; it will refuse it again.
     #[error("the database refuses the write: {0}")]
     Refused(sqlx::Error),

@@ -4,9 +4,9 @@
 use std::collections::HashMap;
 
 use super::{
-    Connection, Store, StoreResult,
+    Connection, Store, StoreError, StoreResult,
     accept::AcceptContext,
-    sql::{Insert, query, query_scalar, to_json},
+    sql::{Insert, Row, query, query_scalar, to_json},
     unit::{Acceptance, EventKey, Unit},
 };
 use crate::domain::{
@@ -24,6 +24,8 @@ type Sent = (Vec<u8>, EventId);
 /// The keys that are there already, and those that are to be.
 pub(super) struct Keys<'a> {
     known: HashMap<OwnedIdentity, Sent>,
+    /// Those that are there and do not count any more.
+    forgotten: Vec<OwnedIdentity>,
     fresh: Vec<(&'a EventKey, EventId)>,
 }
 
@@ -38,10 +40,26 @@ impl<'a> Keys<'a> {
             .iter()
             .flat_map(|(_, unit)| unit.key.iter().chain(&unit.request));
         let wanted: Vec<_> = keys.map(identity).collect();
-        Ok(Self {
-            known: find(connection, &wanted, since).await?,
+        let mut keys = Self {
+            known: HashMap::new(),
+            forgotten: Vec::new(),
             fresh: Vec::new(),
-        })
+        };
+        for row in &find(connection, &wanted).await? {
+            let identity = (
+                row.parsed("project_id")?,
+                row.text("source")?,
+                row.text("producer_id")?,
+            );
+            match row.time("received_at")? < since {
+                true => keys.forgotten.push(identity),
+                false => {
+                    let sent = (row.blob("hash")?, row.parsed("event_id")?);
+                    keys.known.insert(identity, sent);
+                }
+            }
+        }
+        Ok(keys)
     }
 
     /// What becomes of a unit whose first event is `event`: it is stored under its keys, unless one
@@ -87,6 +105,9 @@ impl<'a> Keys<'a> {
     }
 
     /// Writes those that are new or were forgotten.
+    ///
+    /// # Errors
+    /// [`StoreError::Overtaken`] if another node has written one of them since they were looked up.
     pub(super) async fn write(
         mut self,
         connection: &mut Connection,
@@ -96,13 +117,13 @@ impl<'a> Keys<'a> {
         // in a circle.
         self.fresh
             .sort_by(|(one, _), (other, _)| identity(one).cmp(&identity(other)));
+        forget(connection, self.forgotten).await?;
         let insert = Insert {
             into: "event_keys (project_id, source, producer_id, hash, event_id, received_at)",
             columns: 6,
-            tail: "ON CONFLICT DO UPDATE SET hash = excluded.hash, event_id = excluded.event_id, \
-                   received_at = excluded.received_at",
+            tail: "ON CONFLICT (project_id, source, producer_id) DO NOTHING RETURNING event_id",
         };
-        insert
+        let written = insert
             .run(connection, &self.fresh, |values, (key, event)| {
                 values
                     .bind(key.project.to_string())
@@ -113,8 +134,27 @@ impl<'a> Keys<'a> {
                     .bind(context.now.as_millis())
             })
             .await?;
-        Ok(())
+        match written.len() == self.fresh.len() {
+            true => Ok(()),
+            false => Err(StoreError::Overtaken),
+        }
     }
+}
+
+/// Removes keys that do not count any more.
+async fn forget(connection: &mut Connection, mut keys: Vec<OwnedIdentity>) -> StoreResult<()> {
+    if keys.is_empty() {
+        return Ok(());
+    }
+    keys.sort_unstable();
+    query(
+        "DELETE FROM event_keys WHERE (project_id, source, producer_id) IN (
+             SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each($1))",
+    )
+    .bind(to_json(&keys)?)
+    .execute(connection)
+    .await?;
+    Ok(())
 }
 
 impl Store {
@@ -150,34 +190,17 @@ fn owned_identity(key: &EventKey) -> OwnedIdentity {
     (key.project, key.source.clone(), key.producer_id.clone())
 }
 
-async fn find(
-    connection: &mut Connection,
-    wanted: &[Identity<'_>],
-    since: Timestamp,
-) -> StoreResult<HashMap<OwnedIdentity, Sent>> {
+/// The keys called `wanted` that are there, forgotten or not.
+async fn find(connection: &mut Connection, wanted: &[Identity<'_>]) -> StoreResult<Vec<Row>> {
     if wanted.is_empty() {
-        return Ok(HashMap::new());
+        return Ok(Vec::new());
     }
-    let rows = query(
-        "SELECT k.project_id, k.source, k.producer_id, k.hash, k.event_id
+    let found = query(
+        "SELECT k.project_id, k.source, k.producer_id, k.hash, k.event_id, k.received_at
          FROM json_each($1) AS w
          JOIN event_keys AS k ON k.project_id = w.value ->> 0
                              AND k.source = w.value ->> 1
-                             AND k.producer_id = w.value ->> 2
-         WHERE k.received_at >= $2",
-    )
-    .bind(to_json(&wanted)?)
-    .bind(since.as_millis())
-    .fetch_all(connection)
-    .await?;
-    rows.iter()
-        .map(|row| {
-            let identity = (
-                row.parsed("project_id")?,
-                row.text("source")?,
-                row.text("producer_id")?,
-            );
-            Ok((identity, (row.blob("hash")?, row.parsed("event_id")?)))
-        })
-        .collect()
+                             AND k.producer_id = w.value ->> 2",
+    );
+    found.bind(to_json(&wanted)?).fetch_all(connection).await
 }

@@ -124,7 +124,7 @@ impl Store {
         apply: impl FnOnce(&mut Description) -> Result<(), E>,
         answer: impl FnOnce(&CatalogueEntry) -> Result<A, E>,
     ) -> Result<Done<CatalogueEntry, A>, E> {
-        let mut writing = self.begin(change).await?;
+        let mut writing = self.begin(project, change).await?;
         let before = match entry(&mut writing, project, event_type).await {
             Err(StoreError::NotFound(_)) if wanted == Wanted::Any => unknown(project, event_type),
             found => found?,
@@ -160,7 +160,7 @@ impl Store {
         change: &Change,
         answer: impl FnOnce(&CatalogueEntry) -> Result<A, E>,
     ) -> Result<Done<CatalogueEntry, A>, E> {
-        let mut writing = self.begin(change).await?;
+        let mut writing = self.begin(project, change).await?;
         let last = entry(&mut writing, project, event_type).await?;
         change.if_match.check(last.revision)?;
         forget(&mut writing, &last).await?;

@@ -78,7 +78,7 @@ impl Store {
         };
         let claimed = query(
             "INSERT INTO idempotency_keys (realm, caller, key, request, answer, created_at)
-             VALUES ($1, $2, $3, $4, x'', $5)
+             VALUES ($1, $2, $3, $4, $7, $5)
              ON CONFLICT (realm, caller, key) DO UPDATE
                  SET request = excluded.request, answer = excluded.answer, created_at = excluded.created_at
                  WHERE idempotency_keys.created_at < $6",
@@ -89,6 +89,7 @@ impl Store {
         .bind(idempotency.request.as_slice())
         .bind(change.now.as_millis())
         .bind(idempotency.since.as_millis())
+        .bind(Vec::new())
         .execute(&mut *connection)
         .await?;
         if claimed == 1 {

@@ -57,7 +57,7 @@ impl Store {
         change: &Change,
         answer: impl FnOnce(&Job) -> Result<A, E>,
     ) -> Result<Done<Job, A>, E> {
-        let mut writing = self.begin(change).await?;
+        let mut writing = self.begin(job.project, change).await?;
         insert(&mut writing, job).await?;
         let entry = Entry::made(Action::JobStarted, job)?;
         writing.note(entry).await?;
@@ -134,7 +134,7 @@ impl Store {
         change: &Change,
         answer: impl FnOnce(&(Job, bool)) -> Result<A, E>,
     ) -> Result<Done<(Job, bool), A>, E> {
-        let mut writing = self.begin(change).await?;
+        let mut writing = self.begin(project, change).await?;
         let before = find(&mut writing, project, id).await?;
         if before.state.is_final() {
             return writing.finish((before, false), answer).await;

@@ -65,7 +65,7 @@ impl Store {
         change: &Change,
         answer: impl FnOnce(&Placed) -> Result<A, E>,
     ) -> Result<Done<Placed, A>, E> {
-        let mut writing = self.begin(change).await?;
+        let mut writing = self.begin(project, change).await?;
         self.check_quota(&mut writing, project, Quota::Listeners, change.now)
             .await?;
         let NewListener {
@@ -109,7 +109,7 @@ impl Store {
         apply: impl FnOnce(&mut ListenerConfig),
         answer: impl FnOnce(&Placed) -> Result<A, E>,
     ) -> Result<Done<Placed, A>, E> {
-        let mut writing = self.begin(change).await?;
+        let mut writing = self.begin(project, change).await?;
         let before = current(&mut writing, project, id).await?;
         change.if_match.check(before.revision.into())?;
         let mut listener = before.clone();
@@ -144,7 +144,7 @@ impl Store {
         change: &Change,
         answer: impl FnOnce(&Listener) -> Result<A, E>,
     ) -> Result<Done<Listener, A>, E> {
-        let mut writing = self.begin(change).await?;
+        let mut writing = self.begin(project, change).await?;
         let last = current(&mut writing, project, id).await?;
         change.if_match.check(last.revision.into())?;
         let end = Listener {

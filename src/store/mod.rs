@@ -29,6 +29,7 @@ pub mod jobs;
 pub mod journal;
 pub mod list;
 pub mod listeners;
+mod locks;
 pub mod notes;
 pub mod postgres;
 pub mod projects;

@@ -10,7 +10,7 @@ use super::{
     sql::{Row, query, to_json, unreadable},
 };
 use crate::domain::{
-    audit::Action,
+    audit::{Action, Realm},
     ids::ProjectId,
     list::{Listed, Window},
     project::{Openings, Project, ProjectName},
@@ -47,7 +47,7 @@ impl Store {
         change: &Change,
         answer: impl FnOnce(&Project) -> Result<A, E>,
     ) -> Result<Done<Project, A>, E> {
-        let mut writing = self.begin(change).await?;
+        let mut writing = self.begin(Realm::Gateway, change).await?;
         insert(&mut writing, &project).await?;
         let entry = Entry::made(Action::ProjectCreated, &project)?;
         writing.note(entry).await?;
@@ -68,7 +68,7 @@ impl Store {
         apply: impl FnOnce(&mut Project) -> Result<(), E>,
         answer: impl FnOnce(&Project) -> Result<A, E>,
     ) -> Result<Done<Project, A>, E> {
-        let mut writing = self.begin(change).await?;
+        let mut writing = self.begin(Realm::Gateway, change).await?;
         let before = find(&mut writing, id).await?;
         change.if_match.check(before.version)?;
         let mut wanted = before.clone();

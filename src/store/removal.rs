@@ -15,11 +15,12 @@ use super::{
     audit::Entry,
     change::{Change, Done},
     jobs::{self, Step},
+    locks,
     projects::find,
     sql::query,
 };
 use crate::domain::{
-    audit::Action,
+    audit::{Action, Realm},
     ids::{EndpointId, ProjectId},
     job::{Job, Outcome, Tally},
     project::Project,
@@ -49,7 +50,9 @@ impl Store {
         change: &Change,
         answer: impl FnOnce(&Project) -> Result<A, E>,
     ) -> Result<Done<Project, A>, E> {
-        let mut writing = self.begin(change).await?;
+        let mut writing = self.begin(Realm::Gateway, change).await?;
+        locks::own_changes(&mut writing, id.into()).await?;
+        locks::own_rules(&mut writing, id).await?;
         let before = find(&mut writing, id).await?;
         change.if_match.check(before.version)?;
         if is_under_way(&mut writing, &before, job.project).await? {

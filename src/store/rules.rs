@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::{
     Connection, Store, StoreError, StoreResult,
     listeners::listener,
+    locks,
     sql::{query, query_scalar},
 };
 use crate::domain::{
@@ -124,6 +125,7 @@ pub(super) async fn next_version(
     connection: &mut Connection,
     project: ProjectId,
 ) -> StoreResult<i64> {
+    locks::own_rules(connection, project).await?;
     let version: Option<i64> = query_scalar(
         "UPDATE projects SET rules_version = rules_version + 1 WHERE id = $1 RETURNING rules_version",
     )

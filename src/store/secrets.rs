@@ -102,7 +102,7 @@ impl Store {
         change: &Change,
         answer: impl FnOnce(&Rotated) -> Result<A, E>,
     ) -> Result<Done<Rotated, A>, E> {
-        let mut writing = self.begin(change).await?;
+        let mut writing = self.begin(project, change).await?;
         let version = self.find(&mut writing, project, id).await?.version;
         change.if_match.check(version)?;
         let before = self.load_secrets(&mut writing, id).await?;

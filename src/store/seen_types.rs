@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{
     Connection, StoreResult,
-    sql::{Insert, query, to_json},
+    sql::{Insert, list, query, to_json},
     unit::{MetEvent, Unit},
 };
 use crate::domain::{
@@ -16,9 +16,6 @@ use crate::domain::{
     ids::{EventId, ProjectId},
     time::Timestamp,
 };
-
-/// Whose rows are written. There is one writer, so one will do; many nodes would each have one.
-pub(super) const SHARD: i64 = 0;
 
 /// What a group has of one type of one project.
 #[derive(Debug, Serialize)]
@@ -87,10 +84,11 @@ async fn add_to_known(
 ) -> StoreResult<HashSet<(ProjectId, String)>> {
     let rows = query(
         "UPDATE seen_types
-         SET count = count + (w.value ->> 'count'),
-             last_at = max(last_at, $2),
-             last_event = max(last_event, w.value ->> 'last_event'),
-             violations = violations + (w.value ->> 'violations'),
+         SET count = seen_types.count + CAST(w.value ->> 'count' AS BIGINT),
+             last_at = CASE WHEN last_at < $2 THEN $2 ELSE last_at END,
+             last_event = CASE WHEN last_event < w.value ->> 'last_event'
+                               THEN w.value ->> 'last_event' ELSE last_event END,
+             violations = violations + CAST(w.value ->> 'violations' AS BIGINT),
              violation_json = coalesce(w.value ->> 'violation', violation_json)
          FROM json_each($1) AS w
          WHERE seen_types.project_id = w.value ->> 'project'
@@ -99,7 +97,7 @@ async fn add_to_known(
     )
     .bind(to_json(&tallies)?)
     .bind(now.as_millis())
-    .bind(SHARD)
+    .bind(connection.shard())
     .fetch_all(connection)
     .await?;
     let known = rows.iter();
@@ -119,18 +117,22 @@ async fn begin(
     for tally in new {
         by_project.entry(tally.project).or_default().push(tally);
     }
-    for (project, mut tallies) in by_project {
+    for (project, tallies) in by_project {
         let room = MAX_SEEN.saturating_sub(seen(connection, project).await?);
-        let beyond = tallies.split_off(tallies.len().min(room as usize));
+        let counted = counted_elsewhere(connection, project, &tallies).await?;
+        let is_known = |tally: &&Tally<'_>| counted.contains(tally.event_type);
+        let (mut tallies, mut new): (Vec<_>, Vec<_>) = tallies.into_iter().partition(is_known);
+        let beyond = new.split_off(new.len().min(room as usize));
+        let types = new.len();
+        tallies.append(&mut new);
         insert(connection, &tallies, now).await?;
         let uncatalogued = beyond.iter().map(|tally| tally.count).sum::<u64>();
         query(
-            "INSERT INTO seen_totals (project_id, types, uncatalogued) VALUES ($1, $2, $3)
-             ON CONFLICT DO UPDATE SET types = types + excluded.types,
-                                       uncatalogued = uncatalogued + excluded.uncatalogued",
+            "UPDATE seen_totals SET types = types + $2, uncatalogued = uncatalogued + $3
+             WHERE project_id = $1",
         )
         .bind(project.to_string())
-        .bind(i64::try_from(tallies.len()).unwrap_or(i64::MAX))
+        .bind(i64::try_from(types).unwrap_or(i64::MAX))
         .bind(i64::try_from(uncatalogued).unwrap_or(i64::MAX))
         .execute(&mut *connection)
         .await?;
@@ -138,13 +140,31 @@ async fn begin(
     Ok(())
 }
 
-/// How many types of `project` are catalogued.
+/// How many types of `project` are catalogued. Nobody else adds one until this transaction ends.
 async fn seen(connection: &mut Connection, project: ProjectId) -> StoreResult<u32> {
-    let row = query("SELECT types FROM seen_totals WHERE project_id = $1")
-        .bind(project.to_string())
-        .fetch_optional(connection)
-        .await?;
-    row.map_or(Ok(0), |row| row.number("types"))
+    let row = query(
+        "INSERT INTO seen_totals (project_id, types, uncatalogued) VALUES ($1, 0, 0)
+         ON CONFLICT (project_id) DO UPDATE SET types = seen_totals.types RETURNING types",
+    );
+    let row = row.bind(project.to_string()).fetch_one(connection).await?;
+    row.number("types")
+}
+
+/// Those of the types that other shards have in the catalogue.
+async fn counted_elsewhere(
+    connection: &mut Connection,
+    project: ProjectId,
+    tallies: &[&Tally<'_>],
+) -> StoreResult<HashSet<String>> {
+    let rows = query(
+        "SELECT DISTINCT type FROM seen_types
+         WHERE project_id = $1 AND type IN (SELECT value FROM json_each($2))",
+    )
+    .bind(project.to_string())
+    .bind(list(tallies.iter().map(|tally| tally.event_type)))
+    .fetch_all(connection)
+    .await?;
+    rows.iter().map(|row| row.text("type")).collect()
 }
 
 async fn insert(
@@ -158,12 +178,13 @@ async fn insert(
         columns: 9,
         tail: "",
     };
+    let shard = connection.shard();
     insert
         .run(connection, tallies, |values, tally| {
             values
                 .bind(tally.project.to_string())
                 .bind(tally.event_type.to_owned())
-                .bind(SHARD)
+                .bind(shard)
                 .bind(i64::try_from(tally.count).unwrap_or(i64::MAX))
                 .bind(now.as_millis())
                 .bind(now.as_millis())

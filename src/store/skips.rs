@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use super::{
     Connection, StoreResult,
     counters::{Counter, Deltas},
-    sql::Insert,
+    sql::{Insert, list, query},
     unit::{Fate, NewDelivery},
 };
 use crate::domain::{
@@ -76,12 +76,11 @@ async fn reserve(
         into: "skip_rows (project_id, listener_id, hour, shard, rows)",
         columns: 5,
         tail: "ON CONFLICT (project_id, listener_id, hour, shard) \
-               DO UPDATE SET rows = skip_rows.rows + excluded.rows \
-               RETURNING project_id, listener_id, rows",
+               DO UPDATE SET rows = skip_rows.rows + excluded.rows",
     };
     let wishes: Vec<_> = wanted.iter().collect();
     let shard = connection.shard();
-    let rows = insert
+    insert
         .run(
             connection,
             &wishes,
@@ -95,6 +94,17 @@ async fn reserve(
             },
         )
         .await?;
+    let rows = query(
+        "SELECT project_id, listener_id, CAST(sum(rows) AS BIGINT) AS rows FROM skip_rows
+         WHERE project_id IN (SELECT value FROM json_each($1))
+           AND listener_id IN (SELECT value FROM json_each($2)) AND hour = $3
+         GROUP BY project_id, listener_id",
+    )
+    .bind(list(wanted.keys().map(|(project, _)| project)))
+    .bind(list(wanted.keys().map(|(_, listener)| listener)))
+    .bind(hour)
+    .fetch_all(connection)
+    .await?;
     rows.iter()
         .map(|row| {
             let whose = (row.parsed("project_id")?, row.parsed("listener_id")?);

@@ -1,0 +1,86 @@
+//! Locks between nodes. SQLite has one writer, so nothing is to be locked there; on PostgreSQL these
+//! are advisory locks, which last until their transaction ends. Whoever waits for one waits in a fair
+//! queue: row locks that many share would let the many overtake the one who changes something, for
+//! ever.
+//!
+//! They are taken in this order, before any row is changed, so that nobody waits in a circle:
+//!
+//! 1. [`own_changes`]: whoever changes what users set up is alone in doing so in that realm. What it
+//!    has read stays true until it is done, as on SQLite.
+//! 2. [`own_rules`], or [`hold_rules`]: an accepting transaction holds the rules that its units
+//!    assumed; whoever changes rules waits until no such transaction is left, and those that come
+//!    later wait for the change. So a listener counts for every event that is accepted after its 201.
+
+use super::{
+    Connection, StoreResult,
+    sql::{Dialect, list, query},
+};
+use crate::domain::{audit::Realm, ids::ProjectId};
+
+/// What the rules of projects are locked by: so many projects share a lock that a transaction which
+/// accepts events of many projects takes no more locks than these.
+const BUCKETS: u8 = 64;
+
+/// The classes of locks, the first of an advisory lock's two numbers.
+const CHANGES: i32 = 0x5249_5001;
+const RULES: i32 = 0x5249_5002;
+
+/// Waits until nobody else changes what users have set up in `realm`, and keeps others from it.
+pub(super) async fn own_changes(connection: &mut Connection, realm: Realm) -> StoreResult<()> {
+    if connection.dialect() == Dialect::Sqlite {
+        return Ok(());
+    }
+    let key = match realm {
+        Realm::Gateway => 0,
+        Realm::Project(project) => {
+            let [.., a, b, c, d] = *project.uuid().as_bytes();
+            i32::from_be_bytes([a, b, c, d])
+        }
+    };
+    query("SELECT pg_advisory_xact_lock(CAST($1 AS integer), CAST($2 AS integer))")
+        .bind(CHANGES)
+        .bind(key)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Waits until nobody accepts events by the rules of `project`, and keeps others from it.
+pub(super) async fn own_rules(connection: &mut Connection, project: ProjectId) -> StoreResult<()> {
+    if connection.dialect() == Dialect::Sqlite {
+        return Ok(());
+    }
+    query("SELECT pg_advisory_xact_lock(CAST($1 AS integer), CAST($2 AS integer))")
+        .bind(RULES)
+        .bind(bucket(project))
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Holds the rules of `projects` as they are.
+pub(super) async fn hold_rules(
+    connection: &mut Connection,
+    projects: &[ProjectId],
+) -> StoreResult<()> {
+    if connection.dialect() == Dialect::Sqlite {
+        return Ok(());
+    }
+    let mut buckets: Vec<_> = projects.iter().copied().map(bucket).collect();
+    buckets.sort_unstable();
+    buckets.dedup();
+    query(
+        "SELECT pg_advisory_xact_lock_shared(CAST($1 AS integer), CAST(value AS integer))
+         FROM json_each($2)",
+    )
+    .bind(RULES)
+    .bind(list(buckets))
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+fn bucket(project: ProjectId) -> u8 {
+    let [.., last] = *project.uuid().as_bytes();
+    last % BUCKETS
+}
