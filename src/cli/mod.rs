@@ -25,6 +25,7 @@ mod listen;
 mod listeners;
 mod look;
 mod match_;
+mod migrate;
 mod moment;
 mod options;
 mod pretty;
@@ -96,6 +97,7 @@ enum Command {
     Tail(tail::TailArgs),
     Listen(listen::ListenArgs),
     Backup(backup::BackupArgs),
+    Migrate(migrate::MigrateArgs),
     Match(match_::MatchArgs),
     Verify(verify::VerifyArgs),
     Check(check::CheckArgs),
@@ -156,6 +158,9 @@ pub enum CliError {
     /// See [`backup::BackupError`].
     #[error(transparent)]
     Backup(#[from] backup::BackupError),
+    /// See [`migrate::MigrateError`].
+    #[error(transparent)]
+    Migrate(#[from] migrate::MigrateError),
     /// What was to be shown could not be written.
     #[error("the output cannot be written: {0}")]
     Output(#[from] io::Error),
@@ -218,6 +223,7 @@ impl Command {
             Self::Tail(args) => args.run(out),
             Self::Listen(args) => args.run(out),
             Self::Backup(args) => args.run(out),
+            Self::Migrate(args) => args.run(out),
             Self::Match(args) => args.run(out),
             Self::Verify(args) => args.run(out),
             Self::Check(args) => args.run(out),

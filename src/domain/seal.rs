@@ -189,6 +189,11 @@ impl Keyring {
         key_of(sealed) != Ok(self.current.id)
     }
 
+    /// The name of the key that seals.
+    pub fn current(&self) -> SealingKeyId {
+        self.current.id
+    }
+
     /// The keys, the one that seals first.
     pub fn keys(&self) -> impl Iterator<Item = &SealingKey> {
         std::iter::once(&self.current).chain(&self.older)

@@ -1,7 +1,12 @@
 //! What can go wrong in the store.
 
-use super::idempotency::Answered;
-use crate::domain::{endpoint::MAX_LIVE_SECRETS, quota::Exceeded, scope::Scope, seal::SealError};
+use super::{idempotency::Answered, migrations::Unfit};
+use crate::domain::{
+    endpoint::MAX_LIVE_SECRETS,
+    quota::Exceeded,
+    scope::Scope,
+    seal::{SealError, SealingKeyId},
+};
 
 /// What a step of the store gives.
 pub type StoreResult<T> = Result<T, StoreError>;
@@ -12,6 +17,20 @@ pub enum StoreError {
     /// The database cannot be opened as the configuration says.
     #[error("cannot open the database: {0}")]
     Open(String),
+    /// This program cannot work with the schema of the database.
+    #[error("the schema of the database does not fit: {0}")]
+    Schema(Unfit),
+    /// The secrets in the database are sealed with another key.
+    #[error(
+        "the secrets in the database are sealed with the key {sealed}, and secrets_key is {given}: all \
+         nodes need the one that they were sealed with, also after a copy from another database"
+    )]
+    OtherKey {
+        /// The key that they are sealed with.
+        sealed: String,
+        /// The key at hand.
+        given: SealingKeyId,
+    },
     /// Another process has the database.
     #[error(
         "the database {0} is in use by another process; stop that one, or name another database"

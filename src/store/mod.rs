@@ -30,6 +30,7 @@ pub mod journal;
 pub mod list;
 pub mod listeners;
 mod locks;
+pub mod migrations;
 pub mod notes;
 pub mod postgres;
 pub mod projects;
@@ -42,6 +43,7 @@ pub mod retention;
 pub mod rules;
 pub mod secrets;
 mod seen_types;
+mod settings;
 mod skips;
 mod sql;
 mod sqlite;
@@ -164,9 +166,10 @@ impl Store {
     /// Opens the store, makes it where there is none, and brings its schema up to date.
     ///
     /// # Errors
-    /// If the database cannot be opened, is in use by another process, or cannot be migrated.
+    /// If the database cannot be opened, is in use by another process, or cannot be migrated; if its
+    /// secrets are sealed with another key.
     pub async fn open(settings: StoreSettings) -> StoreResult<Self> {
-        Ok(Self {
+        let store = Self {
             backend: Backend::open(&settings).await?,
             ids: Arc::new(Ids::new(settings.chance.clone())),
             sealing: Arc::new(Sealing {
@@ -177,7 +180,9 @@ impl Store {
             defaults: Quotas::default(),
             bells: Arc::default(),
             shard: Arc::default(),
-        })
+        };
+        store.agree_on_key().await?;
+        Ok(store)
     }
 
     /// Finishes what is under way and closes the files.

@@ -4,26 +4,19 @@
 mod durability;
 mod session;
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use sqlx::{
     ConnectOptions as _, Connection as _, PgPool,
-    migrate::Migrator,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
 pub use self::durability::Weakness;
+pub(super) use self::session::assert_fit;
 use super::{
-    Backend, Store, StoreError, StoreResult, StoreSettings,
+    Backend, Store, StoreError, StoreResult, StoreSettings, migrations,
     sql::{Reader, Transaction},
 };
-
-/// What later releases have added is no error: a node of this one goes on while they start.
-static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
-    let mut migrations = sqlx::migrate!("migrations/postgres");
-    migrations.set_ignore_missing(true);
-    migrations
-});
 
 #[derive(Debug, Clone)]
 pub(super) struct Database {
@@ -36,7 +29,9 @@ pub(super) struct Database {
 impl Database {
     pub(super) async fn open(settings: &StoreSettings) -> StoreResult<Self> {
         let options = session::options(settings)?;
-        prepare(&options).await.map_err(open_error)?;
+        prepare(&options, settings.migrate)
+            .await
+            .map_err(open_error)?;
         let readers = connect(settings, settings.readers, &options).await?;
         let weaknesses = durability::weaknesses(&readers).await?;
         durability::warn(&weaknesses);
@@ -77,13 +72,11 @@ impl Store {
     }
 }
 
-/// Sees to it that the database can be worked with, and brings its schema up to date. Of several nodes
-/// that do so at once, one does it and the others wait.
-async fn prepare(options: &PgConnectOptions) -> StoreResult<()> {
-    let mut connection = session::unhurried(options.clone()).connect().await?;
-    session::assert_fit(&mut connection).await?;
-    let migrated = MIGRATIONS.run_direct(None, &mut connection, false).await;
-    migrated.map_err(|error| StoreError::Open(error.to_string()))?;
+/// Sees to it that the database can be worked with, and brings its schema up to date if it is to.
+async fn prepare(options: &PgConnectOptions, migrate: bool) -> StoreResult<()> {
+    let mut connection = options.connect().await?;
+    assert_fit(&mut connection).await?;
+    migrations::postgres::prepare(&mut connection, migrate).await?;
     connection.close().await?;
     Ok(())
 }

@@ -9,7 +9,7 @@ use std::{
 
 use sqlx::{
     SqlitePool,
-    migrate::Migrator,
+    migrate::{MigrateError, Migrator},
     sqlite::{
         SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions,
         SqliteSynchronous,
@@ -21,10 +21,11 @@ use tokio::sync::Semaphore;
 use super::{
     StoreError, StoreResult,
     backup::place_of,
+    migrations::Unfit,
     sql::{Reader, Transaction, query},
 };
 
-static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
+pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 
 /// The oldest SQLite that is safe: earlier ones can corrupt a database when its log is reset
 /// (<https://www.sqlite.org/wal.html#walresetbug>).
@@ -80,10 +81,7 @@ impl Database {
             .await
             .map_err(open_error)?;
         assert_version(&writer).await?;
-        MIGRATIONS
-            .run(&writer)
-            .await
-            .map_err(|error| StoreError::Open(error.to_string()))?;
+        MIGRATIONS.run(&writer).await.map_err(migration_error)?;
         let readers = pool(readers)
             .connect_with(cached(options.read_only(true), READER_CACHE_KIB))
             .await
@@ -167,7 +165,7 @@ async fn overwrite(transaction: &mut Transaction, how: &'static str) -> StoreRes
     Ok(())
 }
 
-fn path_of(url: &str) -> StoreResult<PathBuf> {
+pub(super) fn path_of(url: &str) -> StoreResult<PathBuf> {
     match url.strip_prefix("sqlite://") {
         Some(path) if !path.is_empty() => Ok(PathBuf::from(path)),
         _ => Err(StoreError::Open(
@@ -232,6 +230,17 @@ async fn assert_version(writer: &SqlitePool) -> StoreResult<()> {
     Err(StoreError::Open(format!(
         "this program is linked with SQLite {version}; it needs {major}.{minor}.{patch} or later"
     )))
+}
+
+fn migration_error(error: MigrateError) -> StoreError {
+    match error {
+        MigrateError::VersionMissing(needed) => {
+            let known = MIGRATIONS.iter().map(|migration| migration.version).max();
+            let known = known.unwrap_or(0);
+            StoreError::Schema(Unfit::TooNew { needed, known })
+        }
+        other => StoreError::Open(other.to_string()),
+    }
 }
 
 fn open_error(error: sqlx::Error) -> StoreError {

@@ -36,4 +36,5 @@ mod sending;
 mod store;
 mod stream;
 mod support;
+mod upgrading;
 mod why;

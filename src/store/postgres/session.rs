@@ -67,13 +67,8 @@ pub(super) fn options(settings: &StoreSettings) -> StoreResult<PgConnectOptions>
         ]))
 }
 
-/// The same for what takes its time and waits for whoever is before it: bringing the schema up to date.
-pub(super) fn unhurried(options: PgConnectOptions) -> PgConnectOptions {
-    options.options([("statement_timeout", "0"), ("lock_timeout", "0")])
-}
-
 /// Refuses a database that the store cannot work with.
-pub(super) async fn assert_fit(connection: &mut PgConnection) -> StoreResult<()> {
+pub(in crate::store) async fn assert_fit(connection: &mut PgConnection) -> StoreResult<()> {
     let (version, number, encoding): (String, i32, String) = sqlx::query_as(
         "SELECT current_setting('server_version'), current_setting('server_version_num')::int,
                 current_setting('server_encoding')",

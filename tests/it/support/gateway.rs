@@ -144,14 +144,7 @@ impl Setup {
 
     /// Starts a gateway in this process.
     pub async fn start(self) -> Gateway {
-        let environment = self.variables.iter();
-        let environment = environment.map(|(name, value)| (name.into(), value.into()));
-        let config = Config::load(&Sources {
-            environment: environment.collect(),
-            dev: self.dev,
-            ..Sources::default()
-        });
-        let config = config.unwrap_or_else(|error| panic!("{error}"));
+        let config = self.config();
         let listener = TcpListener::bind(config.listen).await.expect("a free port");
         let address = listener.local_addr().expect("its address");
         let app = App::start(&config, address).await;
@@ -165,6 +158,24 @@ impl Setup {
             stop,
             running: tokio::spawn(app.serve(listener, shutdown)),
         }
+    }
+
+    /// Why no gateway starts with this.
+    pub async fn refused(&self) -> AppError {
+        let config = self.config();
+        let app = App::start(&config, config.listen).await;
+        app.map(drop).expect_err("no gateway starts")
+    }
+
+    fn config(&self) -> Config {
+        let environment = self.variables.iter();
+        let environment = environment.map(|(name, value)| (name.into(), value.into()));
+        let config = Config::load(&Sources {
+            environment: environment.collect(),
+            dev: self.dev,
+            ..Sources::default()
+        });
+        config.unwrap_or_else(|error| panic!("{error}"))
     }
 
     /// Starts the program itself.
