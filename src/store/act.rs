@@ -1,6 +1,9 @@
 //! What is done to deliveries beside attempting them: they are called off, revived and settled.
 
+use std::collections::HashSet;
+
 use serde::Serialize;
+use sqlx::AssertSqlSafe;
 
 use super::{
     Connection, Store, StoreError, StoreResult,
@@ -8,9 +11,9 @@ use super::{
     change::{Change, Done},
     counters::{self, Deltas},
     deliveries::{Closing, close, find},
-    events,
+    events, hold,
     journal::Journal,
-    sql::{list, query, query_scalar},
+    sql::{list, query, span},
 };
 use crate::domain::{
     audit::Action,
@@ -63,12 +66,13 @@ impl Store {
         answer: impl FnOnce(&Cancellation) -> Result<A, E>,
     ) -> Result<Done<Cancellation, A>, E> {
         let mut writing = self.begin(project, change).await?;
-        let before = find(&mut writing, project, id).await?;
+        let (before, owner) = hold::one(&mut writing, project, id).await?;
         if before.state != DeliveryState::Pending {
             let cancellation = Cancellation::NotPending(before.state);
             return writing.finish(cancellation, answer).await;
         }
-        let cancellation = call_off(writing.parts(), id, withdrawn, change.now).await?;
+        let is_free = owner.is_none() || owner == withdrawn;
+        let cancellation = call_off(writing.parts(), id, is_free, change.now).await?;
         let after = find(&mut writing, project, id).await?;
         let entry = Entry::changed(Action::DeliveryCancelled, &before, &after)?;
         writing.note(entry).await?;
@@ -89,8 +93,8 @@ impl Store {
         answer: impl FnOnce(&Revival) -> Result<A, E>,
     ) -> Result<Done<Revival, A>, E> {
         let mut writing = self.begin(project, change).await?;
-        let before = find(&mut writing, project, id).await?;
-        let revival = revive(writing.parts(), &before, change.now).await?;
+        let (before, owner) = hold::one(&mut writing, project, id).await?;
+        let revival = revive(writing.parts(), &before, owner, change.now).await?;
         if matches!(revival, Revival::Due(_)) {
             let after = find(&mut writing, project, id).await?;
             let entry = Entry::changed(Action::DeliveryRetried, &before, &after)?;
@@ -116,12 +120,14 @@ impl Store {
         if takes_deliveries(&mut transaction, endpoint).await? {
             return Ok(None);
         }
-        let rows = query(
-            "DELETE FROM queue WHERE delivery_id IN (
+        let lock = transaction.by("", "FOR UPDATE SKIP LOCKED");
+        let rows = query(AssertSqlSafe(format!(
+            "WITH first AS MATERIALIZED (
                  SELECT delivery_id FROM queue WHERE endpoint_id = $1 AND owner IS NULL
-                 ORDER BY due_at, delivery_id LIMIT $2)
-             RETURNING delivery_id",
-        )
+                 ORDER BY due_at, delivery_id LIMIT $2 {lock})
+             DELETE FROM queue WHERE delivery_id IN (SELECT delivery_id FROM first)
+             RETURNING delivery_id"
+        )))
         .bind(endpoint.to_string())
         .bind(limit)
         .fetch_all(&mut transaction)
@@ -138,16 +144,14 @@ impl Store {
 async fn call_off(
     (connection, journal): (&mut Connection, &mut Journal),
     id: DeliveryId,
-    withdrawn: Option<Lease>,
+    is_free: bool,
     now: Timestamp,
 ) -> StoreResult<Cancellation> {
-    let removed =
-        query("DELETE FROM queue WHERE delivery_id = $1 AND (owner IS NULL OR owner = $2)")
+    if is_free {
+        query("DELETE FROM queue WHERE delivery_id = $1")
             .bind(id.to_string())
-            .bind(withdrawn.map(|lease| lease.to_string()))
             .execute(&mut *connection)
             .await?;
-    if removed == 1 {
         let closing = Closing::called_off(CancelReason::Requested);
         close(connection, &[id], closing, journal, now).await?;
         return Ok(Cancellation::Cancelled);
@@ -163,6 +167,7 @@ async fn call_off(
 async fn revive(
     (connection, journal): (&mut Connection, &mut Journal),
     delivery: &Delivery,
+    owner: Option<Lease>,
     now: Timestamp,
 ) -> StoreResult<Revival> {
     if let Some(loss) = events::loss(connection, delivery.event).await? {
@@ -174,79 +179,88 @@ async fn revive(
     if !takes_deliveries(connection, endpoint).await? {
         return Ok(Revival::EndpointClosed);
     }
-    let due = match delivery.state {
-        DeliveryState::Pending => hasten(connection, delivery.id, now).await?,
-        _ => reopen(connection, &[delivery.id], journal, now).await? == 1,
-    };
-    Ok(match due {
-        true => Revival::Due(endpoint),
-        false if delivery.cancel_requested => Revival::BeingCancelled,
-        false => Revival::UnderWay,
-    })
+    match (delivery.state, owner) {
+        (DeliveryState::Pending, None) => hasten(connection, delivery.id, now).await?,
+        (DeliveryState::Pending, Some(_)) if delivery.cancel_requested => {
+            return Ok(Revival::BeingCancelled);
+        }
+        (DeliveryState::Pending, Some(_)) => return Ok(Revival::UnderWay),
+        _ => {
+            let reopened = reopen(connection, &[delivery.id], journal, now).await?;
+            // Another node was faster, or it has just gone with its time.
+            if reopened.is_empty() {
+                return Ok(Revival::UnderWay);
+            }
+        }
+    }
+    Ok(Revival::Due(endpoint))
 }
 
+/// Whether an endpoint takes deliveries: as it stays until the transaction ends.
 async fn takes_deliveries(connection: &mut Connection, endpoint: EndpointId) -> StoreResult<bool> {
-    let open: Option<i64> = query_scalar(
-        "SELECT 1 FROM endpoints WHERE id = $1 AND deleted_at IS NULL AND state <> 'disabled'",
-    )
+    let lock = connection.by("", "FOR SHARE");
+    let row = query(AssertSqlSafe(format!(
+        "SELECT deleted_at IS NULL AND state <> 'disabled' AS is_open
+         FROM endpoints WHERE id = $1 {lock}"
+    )))
     .bind(endpoint.to_string())
     .fetch_optional(connection)
     .await?;
-    Ok(open.is_some())
+    row.map_or(Ok(false), |row| row.flag("is_open"))
 }
 
-/// Makes a delivery that nobody owns due now. Gives whether there was one.
-async fn hasten(connection: &mut Connection, id: DeliveryId, now: Timestamp) -> StoreResult<bool> {
-    let hastened =
-        query("UPDATE queue SET due_at = min(due_at, $2) WHERE delivery_id = $1 AND owner IS NULL")
-            .bind(id.to_string())
-            .bind(now.as_millis())
-            .execute(connection)
-            .await?;
-    Ok(hastened == 1)
+/// Makes a delivery that is held, and that nobody owns, due now.
+async fn hasten(connection: &mut Connection, id: DeliveryId, now: Timestamp) -> StoreResult<()> {
+    query("UPDATE queue SET due_at = $2 WHERE delivery_id = $1 AND due_at > $2")
+        .bind(id.to_string())
+        .bind(now.as_millis())
+        .execute(connection)
+        .await?;
+    Ok(())
 }
 
-/// Puts deliveries that were closed back into the queue, with all attempts before them. Gives how
-/// many that were.
+/// Puts those of the deliveries of webhooks that are closed back into the queue, with all attempts
+/// before them. Gives which those are.
 pub(super) async fn reopen(
     connection: &mut Connection,
     ids: &[DeliveryId],
     journal: &mut Journal,
     now: Timestamp,
-) -> StoreResult<u64> {
-    let closed = query(
-        "SELECT id, project_id FROM deliveries
-         WHERE id IN (SELECT value FROM json_each($1)) AND state <> 'pending' AND endpoint_id IS NOT NULL",
-    )
-    .bind(list(ids))
-    .fetch_all(&mut *connection)
-    .await?;
-    for row in &closed {
-        let (project, id) = (row.parsed("project_id")?, row.parsed("id")?);
-        journal.delivery(project, id, DeliveryState::Pending, None);
+) -> StoreResult<HashSet<DeliveryId>> {
+    let closed = hold::ended(connection, ids).await?;
+    if closed.is_empty() {
+        return Ok(HashSet::new());
     }
-    let closed = closed.iter().map(|row| row.text("id"));
-    let closed = closed.collect::<StoreResult<Vec<_>>>()?;
+    for (project, id) in &closed {
+        journal.delivery(*project, *id, DeliveryState::Pending, None);
+    }
+    let closed: Vec<_> = closed.into_iter().map(|(_, id)| id).collect();
     let before = counters::states(&mut *connection, &closed).await?;
+    let [first, last] = span(&closed);
     query(
         "UPDATE deliveries
          SET state = 'pending', reason = NULL, cancel_requested = 0, attempts_before = attempts,
              since = $2, updated_at = $2
-         WHERE id IN (SELECT value FROM json_each($1))",
+         WHERE id IN (SELECT value FROM json_each($1)) AND id BETWEEN $3 AND $4",
     )
     .bind(list(&closed))
     .bind(now.as_millis())
+    .bind(&first)
+    .bind(&last)
     .execute(&mut *connection)
     .await?;
-    let queued = query(
+    query(
         "INSERT INTO queue (delivery_id, project_id, endpoint_id, due_at)
-         SELECT id, project_id, endpoint_id, $2 FROM deliveries WHERE id IN (SELECT value FROM json_each($1))",
+         SELECT id, project_id, endpoint_id, $2 FROM deliveries
+         WHERE id IN (SELECT value FROM json_each($1)) AND id BETWEEN $3 AND $4",
     )
     .bind(list(&closed))
     .bind(now.as_millis())
+    .bind(&first)
+    .bind(&last)
     .execute(&mut *connection)
     .await?;
     let deltas = Deltas::moving(before, DeliveryState::Pending);
     deltas.write(connection).await?;
-    Ok(queued)
+    Ok(closed.into_iter().collect())
 }

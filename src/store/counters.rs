@@ -11,9 +11,13 @@ use std::{
 
 use super::{
     Connection, Store, StoreResult,
-    sql::{Insert, Row, list, query},
+    sql::{Insert, Row, list, query, span},
 };
-use crate::domain::{delivery::DeliveryState, ids::ProjectId, names::named};
+use crate::domain::{
+    delivery::DeliveryState,
+    ids::{DeliveryId, ProjectId},
+    names::named,
+};
 
 named! {
     /// What is counted: each has a column of its own.
@@ -223,13 +227,17 @@ pub(super) async fn counts(connection: &mut Connection, project: ProjectId) -> S
 /// In which states deliveries are, before they are moved: how many of each project in each.
 pub(super) async fn states(
     connection: &mut Connection,
-    deliveries: impl IntoIterator<Item = impl ToString>,
+    deliveries: &[DeliveryId],
 ) -> StoreResult<Vec<(ProjectId, DeliveryState, i64)>> {
+    let [first, last] = span(deliveries);
     let rows = query(
         "SELECT project_id, state, count(*) AS count FROM deliveries
-         WHERE id IN (SELECT value FROM json_each($1)) GROUP BY project_id, state",
+         WHERE id IN (SELECT value FROM json_each($1)) AND id BETWEEN $2 AND $3
+         GROUP BY project_id, state",
     )
     .bind(list(deliveries))
+    .bind(first)
+    .bind(last)
     .fetch_all(connection)
     .await?;
     let states = rows.iter();

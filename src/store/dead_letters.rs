@@ -6,6 +6,8 @@
 mod find;
 mod groups;
 
+use std::collections::{HashMap, HashSet};
+
 pub use self::{
     find::{Counted, Found, From},
     groups::{COUNT_BUDGET, DeadGroup, DeadGroups, MAX_CAUSES},
@@ -15,6 +17,7 @@ use super::{
     counters::Deltas,
     deliveries,
     deliveries::Closing,
+    hold,
     jobs::Step,
     journal::Journal,
     sql::{Row, list, query},
@@ -277,11 +280,14 @@ impl Standing {
     }
 }
 
+/// Where deliveries of `project` stand; those that are dead are held.
 async fn standings(
     connection: &mut Connection,
     project: ProjectId,
     ids: &[DeliveryId],
 ) -> StoreResult<Vec<Standing>> {
+    let held = hold::ended(connection, ids).await?;
+    let held: HashSet<_> = held.into_iter().map(|(_, id)| id).collect();
     let rows = query(
         "SELECT w.value AS id, d.state, d.endpoint_id,
                 e.state AS endpoint_state, e.deleted_at IS NOT NULL AS is_endpoint_deleted,
@@ -289,14 +295,22 @@ async fn standings(
          FROM json_each($1) AS w
          LEFT JOIN deliveries AS d ON d.id = w.value AND d.project_id = $2
          LEFT JOIN endpoints AS e ON e.id = d.endpoint_id
-         LEFT JOIN events AS v ON v.id = d.event_id
-         ORDER BY w.key",
+         LEFT JOIN events AS v ON v.id = d.event_id",
     )
     .bind(list(ids))
     .bind(project.to_string())
     .fetch_all(connection)
     .await?;
-    rows.iter().map(standing).collect()
+    let standings = rows.iter().map(|row| {
+        let mut standing = standing(row)?;
+        if !held.contains(&standing.id) && standing.state.is_some() {
+            // It has died since, or is about to be something else.
+            standing.state = Some(DeliveryState::Pending);
+        }
+        Ok((standing.id, standing))
+    });
+    let mut standings = standings.collect::<StoreResult<HashMap<_, _>>>()?;
+    Ok(ids.iter().filter_map(|id| standings.remove(id)).collect())
 }
 
 fn standing(row: &Row) -> StoreResult<Standing> {

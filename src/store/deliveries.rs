@@ -5,7 +5,7 @@ use super::{
     counters::{self, Deltas},
     journal::Journal,
     list::{Fixed, Index, Query, Table},
-    sql::{Builder, Row, list, query},
+    sql::{Builder, Row, list, query, span},
 };
 use crate::{
     domain::{
@@ -169,7 +169,7 @@ impl Closing {
     }
 }
 
-/// Puts deliveries into a state that they stay in.
+/// Puts deliveries, which are held, into a state that they stay in.
 pub(super) async fn close(
     connection: &mut Connection,
     ids: &[DeliveryId],
@@ -177,16 +177,22 @@ pub(super) async fn close(
     journal: &mut Journal,
     now: Timestamp,
 ) -> StoreResult<()> {
+    if ids.is_empty() {
+        return Ok(());
+    }
     let before = counters::states(&mut *connection, ids).await?;
+    let [first, last] = span(ids);
     let closed = query(
         "UPDATE deliveries SET state = $2, reason = $3, updated_at = $4, cancel_requested = 0
-         WHERE id IN (SELECT value FROM json_each($1))
+         WHERE id IN (SELECT value FROM json_each($1)) AND id BETWEEN $5 AND $6
          RETURNING id, project_id",
     )
     .bind(list(ids))
     .bind(state.as_str())
     .bind(reason)
     .bind(now.as_millis())
+    .bind(first)
+    .bind(last)
     .fetch_all(&mut *connection)
     .await?;
     for row in &closed {

@@ -11,7 +11,7 @@ use super::{
     change::Change,
     counters::{Counter, Deltas},
     deliveries::{self, Closing},
-    events,
+    events, hold,
     journal::Journal,
     record::Outcome,
     sql::{Row, list, query},
@@ -323,19 +323,16 @@ async fn call_off(
             pending.push(delivery);
         }
     }
-    let free = query(
-        "DELETE FROM queue
-         WHERE delivery_id IN (SELECT value FROM json_each($1)) AND owner IS NULL
-         RETURNING delivery_id",
-    )
-    .bind(list(pending.iter().map(|(_, id)| id)))
-    .fetch_all(&mut *connection)
-    .await?;
-    let free = free.iter().map(|row| row.parsed("delivery_id"));
-    let free = free.collect::<StoreResult<Vec<DeliveryId>>>()?;
+    let held = hold::pending(connection, pending.iter().map(|(_, id)| *id)).await?;
+    let free = held.iter().filter(|(_, owner)| owner.is_none());
+    let free: Vec<_> = free.map(|(id, _)| *id).collect();
+    query("DELETE FROM queue WHERE delivery_id IN (SELECT value FROM json_each($1))")
+        .bind(list(&free))
+        .execute(&mut *connection)
+        .await?;
     let closing = Closing::called_off(CancelReason::EventErased);
     deliveries::close(&mut *connection, &free, closing, journal, now).await?;
-    pending.retain(|(_, id)| !free.contains(id));
+    pending.retain(|(_, id)| held.get(id).is_some_and(Option::is_some));
     query(
         "UPDATE deliveries SET cancel_requested = 1, updated_at = $2
          WHERE id IN (SELECT value FROM json_each($1))",

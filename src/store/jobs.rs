@@ -2,6 +2,7 @@
 //! that does the step's work, so that nothing is done twice or left out, whatever ends meanwhile.
 
 use serde::Serialize;
+use sqlx::AssertSqlSafe;
 
 use super::{
     Connection, Store, StoreError, StoreResult,
@@ -159,15 +160,18 @@ impl Store {
 }
 
 impl Step<'_> {
-    /// Whether the job stands where the step found it, so that the step may be done. If it was
-    /// called off meanwhile, what was done before still counts.
+    /// Whether the job stands where the step found it, so that the step may be done: it stays there
+    /// until the step has been written. If it was called off meanwhile, what was done before still
+    /// counts.
     pub(super) async fn may_go(&self, connection: &mut Connection) -> StoreResult<bool> {
-        let state: Option<String> =
-            query_scalar("SELECT state FROM jobs WHERE id = $1 AND position = $2")
-                .bind(self.job.id.to_string())
-                .bind(&self.job.position)
-                .fetch_optional(&mut *connection)
-                .await?;
+        let lock = connection.by("", "FOR UPDATE");
+        let state: Option<String> = query_scalar(AssertSqlSafe(format!(
+            "SELECT state FROM jobs WHERE id = $1 AND position = $2 {lock}"
+        )))
+        .bind(self.job.id.to_string())
+        .bind(&self.job.position)
+        .fetch_optional(&mut *connection)
+        .await?;
         match state.as_deref() {
             Some("running") => Ok(true),
             Some(_) => {

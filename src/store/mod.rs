@@ -24,6 +24,7 @@ pub mod event_types;
 pub mod events;
 pub mod fanouts;
 pub mod find;
+mod hold;
 pub mod idempotency;
 pub mod jobs;
 pub mod journal;

@@ -1,17 +1,21 @@
 //! The queue: pending deliveries, each owned under the lease of the node that has it in memory, or
 //! free to be claimed once it is due.
 
+mod release;
+
 use std::{collections::HashMap, sync::Arc};
+
+use sqlx::AssertSqlSafe;
 
 use super::{
     Connection, Store, StoreResult, deliveries,
     deliveries::Closing,
     events,
     journal::Journal,
-    sql::{Row, list, query, query_scalar},
+    sql::{Row, list, query, span},
 };
 use crate::domain::{
-    delivery::{CancelReason, DeadReason, DeliveryState},
+    delivery::{DeadReason, DeliveryState},
     event::Event,
     ids::{DeliveryId, EndpointId, EventId, ProjectId},
     lease::Lease,
@@ -74,63 +78,23 @@ impl Store {
         wishes: &[Wish],
         now: Timestamp,
     ) -> StoreResult<Vec<Claim>> {
-        let (mut transaction, mut journal) = (self.write().await?, Journal::default());
-        let mut claims = Vec::with_capacity(wishes.len());
+        let mut transaction = self.write().await?;
+        let mut claimed = Vec::with_capacity(wishes.len());
         for wish in wishes {
-            let ids = own_due(&mut transaction, lease, *wish, &mut journal, now).await?;
-            claims.push(Claim {
-                endpoint: wish.endpoint,
-                jobs: jobs(&mut transaction, lease, &ids).await?,
-                next_due: next_due(&mut transaction, wish.endpoint).await?,
-            });
+            claimed.push(own_due(&mut transaction, lease, *wish, now).await?);
         }
+        let ids = claimed.concat();
+        let mut jobs = jobs(&mut transaction, lease, &ids).await?;
+        let empty: Vec<_> = ids.iter().filter(|id| !jobs.contains_key(id)).collect();
+        let journal = close_empty(&mut transaction, &empty, now).await?;
+        let due = next_due(&mut transaction, wishes).await?;
         self.conclude(transaction, &journal, now).await?;
-        Ok(claims)
-    }
-
-    /// Gives up what is owned under `lease` of `deliveries`: others may claim it. What was to be called off
-    /// once its attempt has ended is called off.
-    ///
-    /// # Errors
-    /// If the store cannot be written.
-    pub async fn release(
-        &self,
-        lease: Lease,
-        deliveries: &[DeliveryId],
-        now: Timestamp,
-    ) -> StoreResult<()> {
-        let mut transaction = self.write().await?;
-        let released = query(
-            "UPDATE queue SET owner = NULL
-             WHERE delivery_id IN (SELECT value FROM json_each($1)) AND owner = $2
-             RETURNING delivery_id",
-        )
-        .bind(list(deliveries))
-        .bind(lease.to_string())
-        .fetch_all(&mut transaction)
-        .await?;
-        let journal = call_off(&mut transaction, &released, now).await?;
-        self.conclude(transaction, &journal, now).await?;
-        Ok(())
-    }
-
-    /// Releases what is owned under other leases, as [`Store::release`] does: one process has the file, so they
-    /// are gone. Gives how much that was.
-    ///
-    /// # Errors
-    /// If the store cannot be written.
-    pub async fn release_expired(&self, lease: Lease, now: Timestamp) -> StoreResult<usize> {
-        let mut transaction = self.write().await?;
-        let released = query(
-            "UPDATE queue SET owner = NULL WHERE owner IS NOT NULL AND owner <> $1
-             RETURNING delivery_id",
-        )
-        .bind(lease.to_string())
-        .fetch_all(&mut transaction)
-        .await?;
-        let journal = call_off(&mut transaction, &released, now).await?;
-        self.conclude(transaction, &journal, now).await?;
-        Ok(released.len())
+        let claims = wishes.iter().zip(claimed).map(|(wish, ids)| Claim {
+            endpoint: wish.endpoint,
+            jobs: ids.iter().filter_map(|id| jobs.remove(id)).collect(),
+            next_due: due.get(&wish.endpoint).copied(),
+        });
+        Ok(claims.collect())
     }
 
     /// The endpoints that have work which nobody owns, with the time at which it is first due. What
@@ -167,123 +131,94 @@ impl Store {
     }
 }
 
-/// Calls those of `released` off that a user wanted to be called off while they were owned: nobody
-/// will record an attempt of them, and there is to be no other.
-async fn call_off(
-    connection: &mut Connection,
-    released: &[Row],
-    now: Timestamp,
-) -> StoreResult<Journal> {
-    let mut journal = Journal::default();
-    let released = released.iter().map(|row| row.text("delivery_id"));
-    let released = released.collect::<StoreResult<Vec<_>>>()?;
-    let rows = query(
-        "DELETE FROM queue WHERE delivery_id IN (
-             SELECT id FROM deliveries
-             WHERE id IN (SELECT value FROM json_each($1)) AND cancel_requested = 1)
-         RETURNING delivery_id",
-    )
-    .bind(list(released))
-    .fetch_all(&mut *connection)
-    .await?;
-    let called_off = rows.iter().map(|row| row.parsed("delivery_id"));
-    let called_off = called_off.collect::<StoreResult<Vec<_>>>()?;
-    let closing = Closing::called_off(CancelReason::Requested);
-    deliveries::close(connection, &called_off, closing, &mut journal, now).await?;
-    Ok(journal)
-}
-
+/// Takes what is due into the lease, in the order in which it is due. What another transaction has in
+/// its hands is passed over: claims wait for nobody.
 async fn own_due(
     connection: &mut Connection,
     lease: Lease,
     wish: Wish,
-    journal: &mut Journal,
     now: Timestamp,
 ) -> StoreResult<Vec<DeliveryId>> {
-    let rows = query(
-        "SELECT q.delivery_id, CASE WHEN e.erased_at IS NULL THEN length(e.data) END AS bytes
-         FROM queue AS q
-         LEFT JOIN deliveries AS d ON d.id = q.delivery_id
-         LEFT JOIN events AS e ON e.id = d.event_id
-         WHERE q.endpoint_id = $1 AND q.owner IS NULL AND q.due_at <= $2
-         ORDER BY q.due_at, q.delivery_id LIMIT $3",
-    )
+    // What is due is looked up and locked once, whatever the rest is joined by. What has lost its event
+    // weighs nothing; it is claimed to be closed.
+    let lock = connection.by("", "FOR UPDATE SKIP LOCKED");
+    let rows = query(AssertSqlSafe(format!(
+        "WITH due AS MATERIALIZED (
+             SELECT delivery_id, due_at FROM queue
+             WHERE endpoint_id = $1 AND owner IS NULL AND due_at <= $2
+             ORDER BY due_at, delivery_id LIMIT $3 {lock}
+         ), weighed AS (
+             SELECT q.delivery_id, row_number() OVER so_far AS place,
+                    sum(CASE WHEN e.erased_at IS NULL THEN length(e.data) ELSE 0 END) OVER so_far
+                        AS bytes
+             FROM due AS q
+             LEFT JOIN deliveries AS d ON d.id = q.delivery_id
+             LEFT JOIN events AS e ON e.id = d.event_id
+             WINDOW so_far AS (ORDER BY q.due_at, q.delivery_id)
+         )
+         UPDATE queue SET owner = $4
+         WHERE delivery_id IN (
+             SELECT delivery_id FROM weighed WHERE place = 1 OR coalesce(bytes, 0) <= $5)
+         RETURNING delivery_id, due_at"
+    )))
     .bind(wish.endpoint.to_string())
     .bind(now.as_millis())
     .bind(i64::try_from(wish.limit).unwrap_or(i64::MAX))
-    .fetch_all(&mut *connection)
+    .bind(lease.to_string())
+    .bind(i64::try_from(wish.bytes).unwrap_or(i64::MAX))
+    .fetch_all(connection)
     .await?;
-    let claimed = within(&rows, wish.bytes)?;
-    close_empty(connection, &rows, journal, now).await?;
-    query("UPDATE queue SET owner = $1 WHERE delivery_id IN (SELECT value FROM json_each($2))")
-        .bind(lease.to_string())
-        .bind(list(&claimed))
-        .execute(connection)
-        .await?;
-    Ok(claimed)
-}
-
-/// The first of the deliveries in `rows`, and those after it that fit into `most` bytes with it; those
-/// that have nothing to carry are left out.
-fn within(rows: &[Row], most: usize) -> StoreResult<Vec<DeliveryId>> {
-    let mut taken = Vec::with_capacity(rows.len());
-    let mut sum = 0;
-    for row in rows {
-        let Some(bytes) = row.number_opt::<usize>("bytes")? else {
-            continue;
-        };
-        sum += bytes;
-        if sum > most && !taken.is_empty() {
-            break;
-        }
-        taken.push(row.parsed("delivery_id")?);
-    }
-    Ok(taken)
+    let claimed = rows.iter();
+    let claimed = claimed.map(|row| Ok((row.time("due_at")?, row.parsed("delivery_id")?)));
+    let mut claimed = claimed.collect::<StoreResult<Vec<(Timestamp, DeliveryId)>>>()?;
+    claimed.sort_unstable();
+    Ok(claimed.into_iter().map(|(_, id)| id).collect())
 }
 
 /// Closes what has nothing to carry any more. It should never be: what retention removes and what is
 /// erased has no pending deliveries. Left in the queue it would be due for ever.
 async fn close_empty(
     connection: &mut Connection,
-    rows: &[Row],
-    journal: &mut Journal,
+    empty: &[&DeliveryId],
     now: Timestamp,
-) -> StoreResult<()> {
-    let mut empty = Vec::new();
-    for row in rows {
-        if row.number_opt::<i64>("bytes")?.is_none() {
-            empty.push(row.parsed::<DeliveryId>("delivery_id")?);
-        }
-    }
+) -> StoreResult<Journal> {
+    let mut journal = Journal::default();
     if empty.is_empty() {
-        return Ok(());
+        return Ok(journal);
     }
     tracing::error!(deliveries = ?empty, "deliveries have lost their events, and are given up");
     query("DELETE FROM queue WHERE delivery_id IN (SELECT value FROM json_each($1))")
-        .bind(list(&empty))
+        .bind(list(empty))
         .execute(&mut *connection)
         .await?;
     let closing = Closing {
         state: DeliveryState::Dead,
         reason: DeadReason::EventGone.as_str(),
     };
-    deliveries::close(connection, &empty, closing, journal, now).await
+    let empty: Vec<_> = empty.iter().copied().copied().collect();
+    deliveries::close(connection, &empty, closing, &mut journal, now).await?;
+    Ok(journal)
 }
 
+/// The jobs of what was claimed, but for what has lost its event.
 async fn jobs(
     connection: &mut Connection,
     lease: Lease,
     claimed: &[DeliveryId],
-) -> StoreResult<Vec<Job>> {
+) -> StoreResult<HashMap<DeliveryId, Job>> {
     if claimed.is_empty() {
-        return Ok(Vec::new());
+        return Ok(HashMap::new());
     }
+    let [first, last] = span(claimed);
     let rows = query(
         "SELECT id, project_id, endpoint_id, event_id, listener_id IS NULL AS is_test,
                 attempts, attempts_before, since
-         FROM deliveries WHERE id IN (SELECT value FROM json_each($1))",
+         FROM deliveries
+         WHERE id IN (SELECT value FROM json_each($1)) AND id BETWEEN $2 AND $3",
     )
     .bind(list(claimed))
+    .bind(first)
+    .bind(last)
     .fetch_all(&mut *connection)
     .await?;
     let mut wanted = Vec::with_capacity(rows.len());
@@ -293,12 +228,13 @@ async fn jobs(
     let events = events::load(connection, &wanted).await?;
     let mut jobs = HashMap::with_capacity(rows.len());
     for (row, event) in rows.iter().zip(wanted) {
-        if let Some(event) = events.get(&event) {
+        let event = events.get(&event);
+        if let Some(event) = event.filter(|event| event.erased_at.is_none()) {
             let job = job(row, lease, Arc::clone(event))?;
             jobs.insert(job.delivery, job);
         }
     }
-    Ok(claimed.iter().filter_map(|id| jobs.remove(id)).collect())
+    Ok(jobs)
 }
 
 fn job(row: &Row, lease: Lease, event: Arc<Event>) -> StoreResult<Job> {
@@ -315,14 +251,25 @@ fn job(row: &Row, lease: Lease, event: Arc<Event>) -> StoreResult<Job> {
     })
 }
 
+/// When the first of what is left for each endpoint is due.
 async fn next_due(
     connection: &mut Connection,
-    endpoint: EndpointId,
-) -> StoreResult<Option<Timestamp>> {
-    let due: Option<i64> =
-        query_scalar("SELECT min(due_at) FROM queue WHERE endpoint_id = $1 AND owner IS NULL")
-            .bind(endpoint.to_string())
-            .fetch_one(connection)
-            .await?;
-    Ok(due.map(Timestamp::from_millis))
+    wishes: &[Wish],
+) -> StoreResult<HashMap<EndpointId, Timestamp>> {
+    let rows = query(
+        "SELECT w.value AS endpoint_id,
+                (SELECT min(due_at) FROM queue WHERE endpoint_id = w.value AND owner IS NULL)
+                    AS due_at
+         FROM json_each($1) AS w",
+    )
+    .bind(list(wishes.iter().map(|wish| wish.endpoint)))
+    .fetch_all(connection)
+    .await?;
+    let mut due = HashMap::with_capacity(rows.len());
+    for row in &rows {
+        if let Some(at) = row.time_opt("due_at")? {
+            due.insert(row.parsed("endpoint_id")?, at);
+        }
+    }
+    Ok(due)
 }

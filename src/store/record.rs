@@ -1,6 +1,6 @@
 //! Recording: attempts and what follows from them, many in one transaction.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use serde::Serialize;
 
@@ -8,9 +8,10 @@ use super::{
     Connection, Store, StoreError, StoreResult, Writer,
     audit::Entry,
     counters::Deltas,
-    erasure,
+    erasure, hold,
     journal::Journal,
-    sql::{Insert, list, query, to_json},
+    locks,
+    sql::{Insert, list, query, span, to_json},
 };
 use crate::domain::{
     attempt::{Attempt, ErrorKind},
@@ -61,6 +62,7 @@ impl Store {
         now: Timestamp,
     ) -> StoreResult<Vec<Recorded>> {
         let mut transaction = self.write_as(Writer::Record).await?;
+        own_endpoints(&mut transaction, outcomes).await?;
         let held = held(&mut transaction, lease, outcomes).await?;
         // An erasure asks for all that is in flight to be called off.
         let suspects = outcomes.iter().map(|outcome| outcome.attempt.delivery);
@@ -124,6 +126,17 @@ impl Store {
     }
 }
 
+/// Has this transaction alone change endpoints where some are to be disabled: of nodes that hear at
+/// the same time that a receiver is gone, one disables it.
+async fn own_endpoints(connection: &mut Connection, outcomes: &[Outcome]) -> StoreResult<()> {
+    let disabling = outcomes.iter().filter(|outcome| outcome.disable.is_some());
+    let projects: BTreeSet<_> = disabling.map(|outcome| outcome.attempt.project).collect();
+    for project in projects {
+        locks::own_changes(connection, project.into()).await?;
+    }
+    Ok(())
+}
+
 /// By how much outcomes and the changes of their deliveries, all of which were pending, change the
 /// counters.
 fn deltas(outcomes: &[Outcome], changes: &[&Change]) -> Deltas {
@@ -158,30 +171,35 @@ fn journal(outcomes: &[Outcome], changes: &[Option<Change>]) -> Journal {
     journal
 }
 
-/// The deliveries that are still owned under `lease`, and whether each is to be called off.
+/// Holds the deliveries that are still owned under `lease`. Gives whether each is to be called off.
 async fn held(
     connection: &mut Connection,
     lease: Lease,
     outcomes: &[Outcome],
 ) -> StoreResult<HashMap<DeliveryId, bool>> {
-    // A cross join keeps its order in SQLite. A plain one begins with all that is owned under it, and goes
-    // through the outcomes once for each of them.
+    let deliveries = outcomes.iter().map(|outcome| outcome.attempt.delivery);
+    let pending = hold::pending(connection, deliveries).await?;
+    let owned = pending
+        .into_iter()
+        .filter(|(_, owner)| *owner == Some(lease));
+    let mut held: HashMap<_, _> = owned.map(|(delivery, _)| (delivery, false)).collect();
+    // Asked once they are held: nobody who wants one called off can come in between.
+    let owned: Vec<_> = held.keys().copied().collect();
+    let [first, last] = span(&owned);
     let rows = query(
-        "SELECT d.id, d.cancel_requested
-         FROM json_each($1) AS w
-         CROSS JOIN queue AS q
-         CROSS JOIN deliveries AS d
-         WHERE q.delivery_id = w.value AND q.owner = $2 AND d.id = q.delivery_id",
+        "SELECT id FROM deliveries
+         WHERE id IN (SELECT value FROM json_each($1)) AND id BETWEEN $2 AND $3
+           AND cancel_requested = 1",
     )
-    .bind(list(
-        outcomes.iter().map(|outcome| outcome.attempt.delivery),
-    ))
-    .bind(lease.to_string())
+    .bind(list(&owned))
+    .bind(first)
+    .bind(last)
     .fetch_all(connection)
     .await?;
-    rows.iter()
-        .map(|row| Ok((row.parsed("id")?, row.flag("cancel_requested")?)))
-        .collect()
+    for row in &rows {
+        held.insert(row.parsed("id")?, true);
+    }
+    Ok(held)
 }
 
 /// What is written about a delivery.
@@ -240,15 +258,22 @@ async fn write_deliveries(
     changes: &[&Change],
     now: Timestamp,
 ) -> StoreResult<()> {
+    let ids: Vec<_> = changes.iter().map(|change| change.id).collect();
+    let [first, last] = span(&ids);
     query(
         "UPDATE deliveries
          SET state = w.value ->> 'state', reason = w.value ->> 'reason', detail = w.value ->> 'detail',
-             error_kind = w.value ->> 'error_kind', status = w.value ->> 'status',
-             attempts = w.value ->> 'attempts', cancel_requested = 0, updated_at = $2
-         FROM json_each($1) AS w WHERE deliveries.id = w.value ->> 'id'",
+             error_kind = w.value ->> 'error_kind',
+             status = CAST(w.value ->> 'status' AS BIGINT),
+             attempts = CAST(w.value ->> 'attempts' AS BIGINT),
+             cancel_requested = 0, updated_at = $2
+         FROM json_each($1) AS w
+         WHERE deliveries.id = w.value ->> 'id' AND deliveries.id BETWEEN $3 AND $4",
     )
     .bind(to_json(&changes)?)
     .bind(now.as_millis())
+    .bind(first)
+    .bind(last)
     .execute(connection)
     .await?;
     Ok(())
@@ -265,7 +290,7 @@ async fn write_queue(connection: &mut Connection, changes: &[&Change]) -> StoreR
         return Ok(());
     }
     query(
-        "UPDATE queue SET due_at = w.value ->> 'due', owner = NULL
+        "UPDATE queue SET due_at = CAST(w.value ->> 'due' AS BIGINT), owner = NULL
          FROM json_each($1) AS w WHERE queue.delivery_id = w.value ->> 'id'",
     )
     .bind(to_json(&waiting)?)

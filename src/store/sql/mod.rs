@@ -16,4 +16,4 @@ pub(super) use connection::{Connection, Dialect, Reader, Transaction};
 pub(super) use insert::Insert;
 pub(super) use query::{Query, query, query_scalar};
 pub(super) use row::{Row, to_json, unreadable};
-pub(super) use value::{Value, list};
+pub(super) use value::{Value, list, span};

@@ -18,6 +18,12 @@ pub(in crate::store) fn list<T: ToString>(values: impl IntoIterator<Item = T>) -
     Value::Texts(values.collect())
 }
 
+/// The first and the last of `ids`, in their order: with `id BETWEEN` the two, a statement looks only
+/// into those parts of a log that may have any of them.
+pub(in crate::store) fn span<T: Ord + ToString>(ids: &[T]) -> [Value; 2] {
+    [ids.iter().min(), ids.iter().max()].map(|id| id.map(ToString::to_string).into())
+}
+
 macro_rules! values {
     ($($type:ty => $kind:ident($value:ident $(as $read:expr)?);)*) => {$(
         impl From<$type> for Value {
