@@ -159,13 +159,13 @@ const UPSERT: Insert = Insert {
            listeners = counters.listeners + excluded.listeners",
 };
 
-const SUMS: &str = "SELECT coalesce(sum(events), 0) AS events, \
-    coalesce(sum(stored_bytes), 0) AS stored_bytes, coalesce(sum(pending), 0) AS pending, \
-    coalesce(sum(delivered), 0) AS delivered, coalesce(sum(dead), 0) AS dead, \
-    coalesce(sum(cancelled), 0) AS cancelled, coalesce(sum(skipped), 0) AS skipped, \
-    coalesce(sum(skipped_without_rows), 0) AS skipped_without_rows, \
-    coalesce(sum(fanouts), 0) AS fanouts, coalesce(sum(endpoints), 0) AS endpoints, \
-    coalesce(sum(listeners), 0) AS listeners \
+const SUMS: &str = "SELECT CAST(coalesce(sum(events), 0) AS BIGINT) AS events, \
+    CAST(coalesce(sum(stored_bytes), 0) AS BIGINT) AS stored_bytes, CAST(coalesce(sum(pending), 0) AS BIGINT) AS pending, \
+    CAST(coalesce(sum(delivered), 0) AS BIGINT) AS delivered, CAST(coalesce(sum(dead), 0) AS BIGINT) AS dead, \
+    CAST(coalesce(sum(cancelled), 0) AS BIGINT) AS cancelled, CAST(coalesce(sum(skipped), 0) AS BIGINT) AS skipped, \
+    CAST(coalesce(sum(skipped_without_rows), 0) AS BIGINT) AS skipped_without_rows, \
+    CAST(coalesce(sum(fanouts), 0) AS BIGINT) AS fanouts, CAST(coalesce(sum(endpoints), 0) AS BIGINT) AS endpoints, \
+    CAST(coalesce(sum(listeners), 0) AS BIGINT) AS listeners \
     FROM counters WHERE project_id = $1";
 
 impl Store {
@@ -187,8 +187,8 @@ impl Store {
         let mut connection = self.read().await?;
         let row = query(
             "SELECT (SELECT count(*) FROM events WHERE project_id = $1) AS events,
-                    (SELECT coalesce(sum(length(data)), 0) FROM events WHERE project_id = $1)
-                      + (SELECT coalesce(sum(length(response_body)), 0) FROM attempts
+                    (SELECT CAST(coalesce(sum(length(data)), 0) AS BIGINT) FROM events WHERE project_id = $1)
+                      + (SELECT CAST(coalesce(sum(length(response_body)), 0) AS BIGINT) FROM attempts
                          WHERE project_id = $1) AS stored_bytes,
                     (SELECT count(*) FROM deliveries WHERE project_id = $1 AND state = 'pending')
                       AS pending,
@@ -199,7 +199,7 @@ impl Store {
                       AS cancelled,
                     (SELECT count(*) FROM deliveries WHERE project_id = $1 AND state = 'skipped')
                       AS skipped,
-                    (SELECT coalesce(sum(count), 0) FROM skip_counts WHERE project_id = $1)
+                    (SELECT CAST(coalesce(sum(count), 0) AS BIGINT) FROM skip_counts WHERE project_id = $1)
                       AS skipped_without_rows,
                     (SELECT count(*) FROM fanouts WHERE project_id = $1) AS fanouts,
                     (SELECT count(*) FROM endpoints WHERE project_id = $1 AND deleted_at IS NULL)
@@ -269,7 +269,7 @@ mod tests {
         for column in &columns[2..] {
             let added = format!("{column} = counters.{column} + excluded.{column}");
             assert!(UPSERT.tail.contains(&added), "{column}");
-            let summed = format!("coalesce(sum({column}), 0) AS {column}");
+            let summed = format!("CAST(coalesce(sum({column}), 0) AS BIGINT) AS {column}");
             assert!(SUMS.contains(&summed), "{column}");
         }
     }
