@@ -3,6 +3,7 @@
 mod accepting;
 mod changing;
 mod claiming;
+mod concurrent;
 mod counters;
 mod dead_letters;
 mod erasing;
@@ -77,6 +78,9 @@ conformance! {
             what_waits_for_a_closed_endpoint_is_due_at_once,
             an_endpoint_that_has_moved_is_not_disabled_by_its_old_url,
             a_gone_endpoint_is_disabled_with_its_outcome;
+        concurrent:
+            the_same_events_at_once_are_stored_once,
+            rules_hold_for_whatever_is_accepted_after_they_were_answered;
         counters:
             counters_say_what_a_count_over_the_rows_says,
             a_backlog_says_what_is_due_late_and_held;

@@ -405,7 +405,7 @@ pub async fn counts_of_skips_go_like_deliveries(world: World) {
     assert_eq!(counted().await, 0);
 }
 
-fn listener(name: &str) -> ListenerConfig {
+pub fn listener(name: &str) -> ListenerConfig {
     ListenerConfig {
         name: Some(name.to_owned()),
         on: vec!["a.b".to_owned()],
