@@ -119,7 +119,7 @@ async fn begin(
     }
     for (project, tallies) in by_project {
         let room = MAX_SEEN.saturating_sub(seen(connection, project).await?);
-        let counted = counted_elsewhere(connection, project, &tallies).await?;
+        let counted = catalogued(connection, project, &tallies).await?;
         let is_known = |tally: &&Tally<'_>| counted.contains(tally.event_type);
         let (mut tallies, mut new): (Vec<_>, Vec<_>) = tallies.into_iter().partition(is_known);
         let beyond = new.split_off(new.len().min(room as usize));
@@ -150,8 +150,8 @@ async fn seen(connection: &mut Connection, project: ProjectId) -> StoreResult<u3
     row.number("types")
 }
 
-/// Those of the types that other shards have in the catalogue.
-async fn counted_elsewhere(
+/// Those of the types that stand in the catalogue by now, in whatever shard.
+async fn catalogued(
     connection: &mut Connection,
     project: ProjectId,
     tallies: &[&Tally<'_>],
@@ -176,7 +176,12 @@ async fn insert(
         into: "seen_types (project_id, type, shard, count, first_at, last_at, last_event, violations, \
                violation_json)",
         columns: 9,
-        tail: "",
+        // Another transaction of this node may have begun the row a moment ago.
+        tail: "ON CONFLICT (project_id, type, shard) DO UPDATE SET \
+               count = seen_types.count + excluded.count, last_at = excluded.last_at, \
+               last_event = excluded.last_event, \
+               violations = seen_types.violations + excluded.violations, \
+               violation_json = coalesce(excluded.violation_json, seen_types.violation_json)",
     };
     let shard = connection.shard();
     insert
