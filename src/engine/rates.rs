@@ -148,6 +148,10 @@ mod tests {
             *self.0.lock().expect("no panic")
         }
 
+        fn boot_elapsed(&self) -> Duration {
+            self.elapsed()
+        }
+
         fn sleep(&self, _: Duration) -> BoxFuture<'static, ()> {
             Box::pin(std::future::pending())
         }

@@ -286,6 +286,10 @@ mod tests {
             Duration::ZERO
         }
 
+        fn boot_elapsed(&self) -> Duration {
+            Duration::ZERO
+        }
+
         fn sleep(&self, _: Duration) -> futures_util::future::BoxFuture<'static, ()> {
             Box::pin(std::future::ready(()))
         }
