@@ -109,6 +109,7 @@ impl App {
             chance: chance.clone(),
             ids: Arc::clone(&ids),
             sender: network.sender,
+            address: own,
         };
         let engine = Engine::start(surroundings, engine_settings(config)?).await?;
         let api = ApiState {

@@ -22,6 +22,7 @@ pub mod health;
 pub mod jobs;
 pub mod keys;
 pub mod listeners;
+pub mod nodes;
 pub mod object;
 pub mod openapi;
 pub mod page;
@@ -96,6 +97,7 @@ fn of_the_gateway() -> OpenApiRouter<ApiState> {
         .merge(health::routes())
         .merge(projects::routes())
         .merge(backup::routes())
+        .merge(nodes::routes())
         .merge(retention::routes())
 }
 

@@ -27,6 +27,7 @@ mod look;
 mod match_;
 mod migrate;
 mod moment;
+mod nodes;
 mod options;
 mod pretty;
 mod projects;
@@ -94,6 +95,7 @@ enum Command {
     Keys(keys::KeysArgs),
     Keygen(keygen::KeygenArgs),
     Projects(projects::ProjectsArgs),
+    Nodes(nodes::NodesArgs),
     Tail(tail::TailArgs),
     Listen(listen::ListenArgs),
     Backup(backup::BackupArgs),
@@ -220,6 +222,7 @@ impl Command {
             Self::Keys(args) => args.run(out),
             Self::Keygen(args) => args.run(out),
             Self::Projects(args) => args.run(out),
+            Self::Nodes(args) => args.run(out),
             Self::Tail(args) => args.run(out),
             Self::Listen(args) => args.run(out),
             Self::Backup(args) => args.run(out),

@@ -29,6 +29,7 @@ pub mod list;
 pub mod listener;
 pub mod media_type;
 pub mod names;
+pub mod node;
 pub mod project;
 pub mod quota;
 pub mod refusal;

@@ -145,12 +145,13 @@ impl GroupCommit {
 
     async fn write(&self, group: &mut [Submission]) -> StoreResult<Vec<Acceptance>> {
         let now = self.context.clock.now();
+        let lease = self.context.lease();
         for submission in group.iter_mut() {
-            self.reserve(&mut submission.unit, now);
+            self.reserve(&mut submission.unit, lease, now);
         }
         let units: Vec<_> = group.iter().map(|submission| &submission.unit).collect();
         let context = AcceptContext {
-            lease: self.context.lease(),
+            lease,
             now,
             keys_since: now.minus(self.context.settings.dedupe_window),
         };
@@ -165,8 +166,9 @@ impl GroupCommit {
         result
     }
 
-    /// Asks the lanes which deliveries they can take from memory.
-    fn reserve(&self, unit: &mut Unit, now: Timestamp) {
+    /// Asks the lanes which deliveries they can take from memory: none while `lease` does not hold.
+    fn reserve(&self, unit: &mut Unit, lease: Lease, now: Timestamp) {
+        let holds = self.context.membership.holds(lease);
         for delivery in &mut unit.deliveries {
             let (Fate::Pending { owned, due }, Some(endpoint)) =
                 (&mut delivery.fate, delivery.endpoint)
@@ -175,7 +177,7 @@ impl GroupCommit {
             };
             let bytes = delivery.event.data.bytes().len();
             let latest = || self.directory.cached(endpoint);
-            *owned = *due <= now && self.lanes.reserve(endpoint, bytes, now, latest);
+            *owned = holds && *due <= now && self.lanes.reserve(endpoint, bytes, now, latest);
         }
     }
 

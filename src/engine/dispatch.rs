@@ -19,7 +19,7 @@ pub(super) struct Attempts {
     pub(super) abandoned: CancellationToken,
 }
 
-/// Begins attempts until it is dropped.
+/// Begins attempts until it is dropped; none while this node has no lease that holds.
 pub(super) async fn run(
     context: Context,
     lanes: Arc<Lanes>,
@@ -28,8 +28,10 @@ pub(super) async fn run(
 ) {
     loop {
         let ready = lanes.ready.notified();
+        context.membership.held().await;
         while let Some(Turn { job, endpoint }) = lanes.next(context.clock.now()) {
-            let attempt = send::attempt(context.clone(), recorder.clone(), job, endpoint);
+            let (context, lanes) = (context.clone(), Arc::clone(&lanes));
+            let attempt = send::attempt(context, lanes, recorder.clone(), job, endpoint);
             let abandoned = attempts.abandoned.clone();
             attempts
                 .tracker

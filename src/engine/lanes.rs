@@ -9,7 +9,10 @@ mod whereabouts;
 
 use std::{
     collections::{BTreeSet, HashMap, VecDeque},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use tokio::sync::Notify;
@@ -19,6 +22,8 @@ use super::{context::EngineSettings, directory::LiveEndpoint, lane::Lane};
 use crate::{
     domain::{
         ids::{DeliveryId, EndpointId},
+        lease::Lease,
+        node::LanesStatus,
         time::Timestamp,
     },
     store::queue::{Job, Wish},
@@ -35,6 +40,8 @@ pub(crate) struct Lanes {
     pub(super) ready: Notify,
     /// Told when a lane may want jobs from the store.
     pub(super) hungry: Notify,
+    /// Whether the store has work that nothing told of.
+    unheard: AtomicBool,
 }
 
 /// A job whose turn it is.
@@ -81,6 +88,7 @@ impl Lanes {
             }),
             ready: Notify::new(),
             hungry: Notify::new(),
+            unheard: AtomicBool::new(false),
         }
     }
 
@@ -248,6 +256,49 @@ impl Lanes {
     /// When a lane next wants jobs from the store.
     pub(super) fn next_hunger(&self) -> Option<Timestamp> {
         self.lock().hungry.first().map(|(due, _)| *due)
+    }
+
+    /// Has the store asked for work that nothing told of, without waiting for the next poll.
+    pub(super) fn look_again(&self) {
+        self.unheard.store(true, Ordering::Relaxed);
+        self.hungry.notify_one();
+    }
+
+    /// Whether [`Lanes::look_again`] was called since this was asked last.
+    pub(super) fn has_unheard(&self) -> bool {
+        self.unheard.swap(false, Ordering::Relaxed)
+    }
+
+    /// Drops what waits in memory and is owned under `lost`: it is others' by now, or free at `now`. Gives
+    /// how much that was.
+    pub(super) fn let_go(&self, lost: Lease, now: Timestamp) -> usize {
+        let mut dropped = 0;
+        let lanes: Vec<_> = self.lock().lanes.keys().copied().collect();
+        for id in lanes {
+            dropped += self.change(id, |state, id| {
+                let lane = state.lane(id);
+                let jobs = std::mem::take(&mut lane.waiting).into_iter();
+                let (gone, kept): (VecDeque<_>, _) = jobs.partition(|job| job.lease == lost);
+                lane.waiting = kept;
+                if !gone.is_empty() {
+                    lane.note_backlog(now);
+                }
+                state.bytes -= gone.iter().map(bytes_of).sum::<usize>();
+                gone.len()
+            });
+        }
+        dropped
+    }
+
+    /// What they hold.
+    pub(super) fn status(&self) -> LanesStatus {
+        let state = self.lock();
+        let waiting = state.lanes.values().map(|lane| lane.waiting.len());
+        LanesStatus {
+            open: state.lanes.len() as u64,
+            waiting: waiting.sum::<usize>() as u64,
+            in_flight: state.in_flight as u64,
+        }
     }
 
     /// Lets no further attempt begin.

@@ -30,7 +30,7 @@ mod rulebook;
 mod send;
 mod trial;
 
-use std::{sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 pub use act::Retried;
 pub use admission::Overload;
@@ -47,14 +47,28 @@ use tokio_util::sync::CancellationToken;
 pub use trial::{MAX_TRIAL, TEST_EVENT_TYPE, TestEvent, TrialError, TrialRequest};
 
 use self::{
-    admission::Admission, commit::GroupCommit, context::Context, directory::Directory,
-    dispatch::Attempts, fanout::FanoutWorker, gateway::Parts, jobs::JobRunner, judge::Judge,
-    lanes::Lanes, membership::Membership, plan::Planner, rates::Rates, record::Recording,
-    refill::Refill, refusals::Refusals, retention::Sweeper, rulebook::Rulebook,
+    admission::Admission,
+    commit::GroupCommit,
+    context::Context,
+    directory::Directory,
+    dispatch::Attempts,
+    fanout::FanoutWorker,
+    gateway::Parts,
+    jobs::JobRunner,
+    judge::Judge,
+    lanes::Lanes,
+    membership::{About, Heart, Membership},
+    plan::Planner,
+    rates::Rates,
+    record::Recording,
+    refill::Refill,
+    refusals::Refusals,
+    retention::Sweeper,
+    rulebook::Rulebook,
 };
 use crate::{
     clock::Clock,
-    domain::{chance::Chance, ids::Ids, lease::Lease},
+    domain::{chance::Chance, ids::Ids},
     net::sender::Sender,
     store::{Store, StoreResult},
 };
@@ -71,6 +85,8 @@ pub struct Surroundings {
     pub ids: Arc<Ids>,
     /// What carries requests to receivers.
     pub sender: Arc<dyn Sender>,
+    /// Where the API listens, as other nodes are told.
+    pub address: SocketAddr,
 }
 
 /// The running engine.
@@ -103,20 +119,19 @@ impl Engine {
             chance,
             ids,
             sender,
+            address,
         } = surroundings;
-        let lease = Lease::first(ids.next(clock.now()));
+        let node = ids.next(clock.now());
+        let membership = Membership::join(&store, &clock, About { node, address }).await?;
         let context = Context {
             store,
             clock,
             chance,
             ids,
-            membership: Arc::new(Membership::new(lease)),
+            membership: Arc::new(membership),
             sender,
             settings: Arc::new(settings),
         };
-        let now = context.clock.now();
-        let released = context.store.release_expired(lease, now).await?;
-        tracing::info!(node = %lease.node, released, "the engine takes up what is stored");
         Ok(Self::assemble(context))
     }
 
@@ -149,6 +164,8 @@ impl Engine {
             attempts.clone(),
         );
         workers.spawn(watched(dispatch, &failed));
+        let heart = Heart::new(context.clone(), Arc::clone(&lanes));
+        workers.spawn(watched(heart.run(), &failed));
         let refill = Refill {
             context: context.clone(),
             lanes: Arc::clone(&lanes),
@@ -247,6 +264,9 @@ impl Engine {
             if let Err(error) = context.store.release(lease, &deliveries, now).await {
                 tracing::warn!(%error, "the next start releases what waited in memory");
             }
+        }
+        if let Err(error) = context.store.leave(context.lease()).await {
+            tracing::warn!(%error, "others will take note that this node has left when its lease has run out");
         }
     }
 }

@@ -30,12 +30,13 @@ pub(super) struct Refill {
 }
 
 impl Refill {
-    /// Serves the lanes until it is dropped.
+    /// Serves the lanes until it is dropped, while this node has a lease that holds.
     pub(super) async fn run(self) {
         let mut polled = None;
         loop {
             let hungry = self.lanes.hungry.notified();
-            if self.is_poll_due(polled) {
+            self.context.membership.held().await;
+            if self.lanes.has_unheard() || self.is_poll_due(polled) {
                 self.poll().await;
                 polled = Some(self.context.clock.elapsed());
             }

@@ -4,7 +4,7 @@ use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures_util::FutureExt as _;
 
-use super::{context::Context, directory::LiveEndpoint, record::Recorder};
+use super::{commit, context::Context, directory::LiveEndpoint, lanes::Lanes, record::Recorder};
 use crate::{
     domain::{
         attempt::{Attempt, ErrorKind, Exchange, Failure, Request},
@@ -15,6 +15,7 @@ use crate::{
         time::Timestamp,
         webhook::{HIDDEN, render},
     },
+    net::departure::{MayLeave, Withheld},
     store::{queue::Job, record::Outcome},
 };
 
@@ -24,14 +25,20 @@ const USER_AGENT: &str = concat!("riposte/", env!("CARGO_PKG_VERSION"));
 /// The CloudEvents extensions that go through as the headers of W3C Trace Context.
 const TRACE_HEADERS: [&str; 2] = ["traceparent", "tracestate"];
 
-/// Attempts a delivery once and hands the outcome to the recorder.
+/// Attempts a delivery once and hands the outcome to the recorder. If its lease does not hold any more
+/// when it should leave, it does not, and goes back to the store.
 pub(super) async fn attempt(
     context: Context,
+    lanes: Arc<Lanes>,
     recorder: Recorder,
     job: Job,
     endpoint: Arc<LiveEndpoint>,
 ) {
-    let attempt = once(&context, &job, &endpoint).await;
+    let may_leave = context.membership.fence(job.lease);
+    let Ok(attempt) = once(&context, &job, &endpoint, may_leave).await else {
+        lanes.finished(&job, false, None);
+        return commit::release(&context, &lanes, vec![job]).await;
+    };
     let exchange = &attempt.exchange;
     let outcome = Outcome {
         verdict: judge(&context, &job, &endpoint, exchange),
@@ -42,12 +49,17 @@ pub(super) async fn attempt(
     recorder.record(job, outcome).await;
 }
 
-/// Sends the webhook of `job` once.
-pub(super) async fn once(context: &Context, job: &Job, endpoint: &LiveEndpoint) -> Attempt {
+/// Sends the webhook of `job` once, if it still may when it leaves.
+pub(super) async fn once(
+    context: &Context,
+    job: &Job,
+    endpoint: &LiveEndpoint,
+    may_leave: MayLeave,
+) -> Result<Attempt, Withheld> {
     let started_at = context.clock.now();
     let request = request(job, endpoint, started_at);
     let (url, headers) = (request.url.to_string(), for_the_record(&request, endpoint));
-    Attempt {
+    Ok(Attempt {
         id: context.ids.next(started_at),
         delivery: job.delivery,
         project: job.project,
@@ -56,20 +68,26 @@ pub(super) async fn once(context: &Context, job: &Job, endpoint: &LiveEndpoint) 
         started_at,
         url,
         request_headers: headers,
-        exchange: send(context, request).await,
-    }
+        exchange: send(context, request, may_leave).await?,
+    })
 }
 
 /// Sends a request. Nothing that a receiver makes of it ends more than this attempt.
-async fn send(context: &Context, request: Request) -> Exchange {
-    let sending = AssertUnwindSafe(context.sender.send(request)).catch_unwind();
-    sending.await.unwrap_or_else(|_panic| Exchange {
-        address: None,
-        duration: Duration::ZERO,
-        result: Err(Failure::new(
-            ErrorKind::Unsendable,
-            "the gateway failed on this request; its log says why",
-        )),
+async fn send(
+    context: &Context,
+    request: Request,
+    may_leave: MayLeave,
+) -> Result<Exchange, Withheld> {
+    let sending = AssertUnwindSafe(context.sender.send(request, may_leave)).catch_unwind();
+    sending.await.unwrap_or_else(|_panic| {
+        Ok(Exchange {
+            address: None,
+            duration: Duration::ZERO,
+            result: Err(Failure::new(
+                ErrorKind::Unsendable,
+                "the gateway failed on this request; its log says why",
+            )),
+        })
     })
 }
 

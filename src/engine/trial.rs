@@ -26,6 +26,7 @@ use crate::{
         signature::Secret,
         webhook::Headers,
     },
+    net::departure::{MayLeave, Withheld},
     store::{
         StoreError,
         change::Change,
@@ -180,7 +181,8 @@ impl Gateway {
         let own = endpoint.config.timeout;
         let timeout = own.unwrap_or(context.settings.timeout).min(MAX_TRIAL);
         let live = LiveEndpoint::passing(elsewhere(endpoint, url), secret, timeout);
-        Ok((send::once(context, &job, &live).await, event))
+        let attempt = send::once(context, &job, &live, MayLeave::always()).await;
+        Ok((attempt.map_err(|Withheld| TrialError::Busy)?, event))
     }
 
     fn event_of(

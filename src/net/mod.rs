@@ -8,6 +8,7 @@
 mod address;
 mod classify;
 mod client;
+pub mod departure;
 mod dns;
 pub mod guard;
 pub mod host;

@@ -1,7 +1,13 @@
 //! A webhook as the HTTP client takes it: exactly the headers that were given, in their order.
 
+use std::sync::Arc;
+
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header::CONTENT_LENGTH};
 
+use super::{
+    departure::{Departing, MayLeave},
+    trace::Trace,
+};
 use crate::domain::attempt::{ErrorKind, Failure, Request};
 
 /// Headers that HTTP itself needs and that are made here or beneath: to give them would let a
@@ -20,18 +26,23 @@ const FRAMING: [&str; 11] = [
     "upgrade",
 ];
 
-/// `request` as a POST.
+/// `request` as a POST, whose body asks at last whether it may leave.
 ///
 /// # Errors
 ///
 /// [`ErrorKind::Unsendable`] if a header is none, or is one that frames the message.
-pub(super) fn outgoing(request: Request) -> Result<reqwest::Request, Failure> {
+pub(super) fn outgoing(
+    request: Request,
+    may_leave: MayLeave,
+    trace: Arc<Trace>,
+) -> Result<reqwest::Request, Failure> {
     let mut outgoing = reqwest::Request::new(Method::POST, request.url);
     *outgoing.headers_mut() = headers(&request.headers)?;
     // Said here, because the client does not say it of an empty body.
     let length = request.body.len().into();
     outgoing.headers_mut().insert(CONTENT_LENGTH, length);
-    *outgoing.body_mut() = Some(request.body.into());
+    let body = Departing::new(request.body, may_leave, trace);
+    *outgoing.body_mut() = Some(reqwest::Body::wrap(body));
     Ok(outgoing)
 }
 

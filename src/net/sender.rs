@@ -10,6 +10,7 @@ use rustls::ClientConfig;
 use super::{
     classify::{classify, find, overdue},
     client::Clients,
+    departure::{MayLeave, Withheld},
     guard::judge_url,
     incoming::{Capture, head},
     outgoing::outgoing,
@@ -30,9 +31,16 @@ pub const MAX_HEADER_LINES: usize = 100;
 
 /// Carries requests to receivers. A simulation stands in for it.
 pub trait Sender: Send + Sync {
-    /// Sends `request` once. It always ends, at the latest with the request's timeout, and every
-    /// failure is part of the exchange.
-    fn send(&self, request: Request) -> BoxFuture<'_, Exchange>;
+    /// Sends `request` once, if it still may when its bytes leave. It always ends, at the latest with
+    /// the request's timeout, and every failure is part of the exchange.
+    ///
+    /// # Errors
+    /// [`Withheld`] if it may not leave: no receiver has got it then.
+    fn send(
+        &self,
+        request: Request,
+        may_leave: MayLeave,
+    ) -> BoxFuture<'_, Result<Exchange, Withheld>>;
 }
 
 /// Time limits that hold for every request.
@@ -97,28 +105,34 @@ impl HttpSender {
         }
     }
 
-    async fn exchange(&self, request: Request) -> Exchange {
+    async fn exchange(&self, request: Request, may_leave: MayLeave) -> Result<Exchange, Withheld> {
+        may_leave.check()?;
         let begun = self.clock.elapsed();
         let trace = Trace::new(request.url.port_or_known_default().unwrap_or(0));
         let deadline = begun.saturating_add(request.timeout);
-        let (address, result) = match self.answer(request, &trace, deadline).await {
+        let answer = self.answer(request, may_leave, &trace, deadline).await;
+        if trace.is_withheld() {
+            return Err(Withheld);
+        }
+        let (address, result) = match answer {
             Ok(response) => (
                 response.remote_addr(),
                 self.record(response, &trace, deadline).await,
             ),
             Err(failure) => (trace.address(), Err(failure)),
         };
-        Exchange {
+        Ok(Exchange {
             address,
             duration: self.clock.elapsed().saturating_sub(begun),
             result,
-        }
+        })
     }
 
     /// The answer once its head is there.
     async fn answer(
         &self,
         request: Request,
+        may_leave: MayLeave,
         trace: &Arc<Trace>,
         deadline: Duration,
     ) -> Result<reqwest::Response, Failure> {
@@ -130,7 +144,7 @@ impl HttpSender {
                 format!("no client can be made: {error}"),
             )
         })?;
-        let sending = client.execute(outgoing(request)?);
+        let sending = client.execute(outgoing(request, may_leave, Arc::clone(trace))?);
         match self
             .until(deadline, Arc::clone(trace).follow(sending))
             .await
@@ -176,8 +190,12 @@ impl HttpSender {
 }
 
 impl Sender for HttpSender {
-    fn send(&self, request: Request) -> BoxFuture<'_, Exchange> {
-        Box::pin(self.exchange(request))
+    fn send(
+        &self,
+        request: Request,
+        may_leave: MayLeave,
+    ) -> BoxFuture<'_, Result<Exchange, Withheld>> {
+        Box::pin(self.exchange(request, may_leave))
     }
 }
 
@@ -195,6 +213,8 @@ fn address_in(error: &reqwest::Error) -> Option<SocketAddr> {
 
 #[cfg(test)]
 mod body_tests;
+#[cfg(test)]
+mod departure_tests;
 #[cfg(test)]
 mod guard_tests;
 #[cfg(test)]

@@ -8,7 +8,7 @@ use std::{
     net::SocketAddr,
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicU8, Ordering},
+        atomic::{AtomicBool, AtomicU8, Ordering},
     },
     task::{Context, Poll},
 };
@@ -28,6 +28,7 @@ pub(super) struct Trace {
     pub(super) port: u16,
     phase: AtomicU8,
     address: OnceLock<SocketAddr>,
+    withheld: AtomicBool,
 }
 
 /// What a request is doing.
@@ -48,6 +49,7 @@ impl Trace {
             port,
             phase: AtomicU8::new(Phase::Exchanging as u8),
             address: OnceLock::new(),
+            withheld: AtomicBool::new(false),
         })
     }
 
@@ -71,6 +73,16 @@ impl Trace {
             .into_iter()
             .find(|candidate| *candidate as u8 == phase)
             .unwrap_or(Phase::Exchanging)
+    }
+
+    /// Notes that the request was taken back when its body was asked for.
+    pub(super) fn withhold(&self) {
+        self.withheld.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the request was taken back.
+    pub(super) fn is_withheld(&self) -> bool {
+        self.withheld.load(Ordering::Relaxed)
     }
 
     /// The address that was reached, as far as it is known.

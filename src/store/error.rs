@@ -108,6 +108,12 @@ impl StoreError {
         }
     }
 
+    /// What a step comes to that was not waited for any longer.
+    pub fn late() -> Self {
+        let late = std::io::Error::new(std::io::ErrorKind::TimedOut, "it did not answer in time");
+        Self::Unavailable(sqlx::Error::Io(late))
+    }
+
     /// Whether the same step may succeed later.
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Unavailable(_))

@@ -10,6 +10,8 @@
 //! 2. [`own_rules`], or [`hold_rules`]: an accepting transaction holds the rules that its units
 //!    assumed; whoever changes rules waits until no such transaction is left, and those that come
 //!    later wait for the change. So a listener counts for every event that is accepted after its 201.
+//!
+//! [`own_joining`] stands apart: whoever joins takes no other.
 
 use super::{
     Connection, StoreResult,
@@ -24,6 +26,7 @@ const BUCKETS: u8 = 64;
 /// The classes of locks, the first of an advisory lock's two numbers.
 const CHANGES: i32 = 0x5249_5001;
 const RULES: i32 = 0x5249_5002;
+const NODES: i32 = 0x5249_5003;
 
 /// Waits until nobody else changes what users have set up in `realm`, and keeps others from it.
 pub(super) async fn own_changes(connection: &mut Connection, realm: Realm) -> StoreResult<()> {
@@ -40,6 +43,18 @@ pub(super) async fn own_changes(connection: &mut Connection, realm: Realm) -> St
     query("SELECT pg_advisory_xact_lock(CAST($1 AS integer), CAST($2 AS integer))")
         .bind(CHANGES)
         .bind(key)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Waits until no other node joins, and keeps others from it: no two of them are to take the same number.
+pub(super) async fn own_joining(connection: &mut Connection) -> StoreResult<()> {
+    if connection.dialect() == Dialect::Sqlite {
+        return Ok(());
+    }
+    query("SELECT pg_advisory_xact_lock(CAST($1 AS integer), 0)")
+        .bind(NODES)
         .execute(connection)
         .await?;
     Ok(())

@@ -32,6 +32,7 @@ pub mod list;
 pub mod listeners;
 mod locks;
 pub mod migrations;
+pub mod nodes;
 pub mod notes;
 pub mod postgres;
 pub mod projects;

@@ -1,7 +1,7 @@
 //! The queue: pending deliveries, each owned under the lease of the node that has it in memory, or
 //! free to be claimed once it is due.
 
-mod release;
+pub(super) mod release;
 
 use std::{collections::HashMap, sync::Arc};
 

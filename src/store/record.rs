@@ -78,8 +78,9 @@ impl Store {
         let written: Vec<_> = changes.iter().flatten().collect();
         write_deliveries(&mut transaction, &written, now).await?;
         write_queue(&mut transaction, &written).await?;
-        for outcome in outcomes {
-            if let Some(reason) = outcome.disable {
+        for (outcome, change) in outcomes.iter().zip(&changes) {
+            // An endpoint may be another's to judge by now, as its delivery is.
+            if let (Some(reason), Some(_)) = (outcome.disable, change) {
                 self.disable(&mut transaction, &outcome.attempt, reason, now)
                     .await?;
             }

@@ -52,6 +52,14 @@ pub(in crate::net) fn request(url: &str) -> Request {
     }
 }
 
+impl HttpSender {
+    /// Sends a request that may leave at any time.
+    pub(in crate::net) async fn send(&self, request: Request) -> Exchange {
+        let sent = self.exchange(request, MayLeave::always()).await;
+        sent.expect("nobody takes it back")
+    }
+}
+
 fn impatient(url: &str) -> Request {
     Request {
         timeout: Duration::from_millis(150),

@@ -79,17 +79,23 @@ where
 }
 
 async fn send_trusting(tls: ClientConfig, receiver: SocketAddr) -> Exchange {
+    trusting(tls, receiver).send(to(receiver)).await
+}
+
+fn to(receiver: SocketAddr) -> Request {
+    request(&format!("https://{NAME}:{}/hook", receiver.port()))
+}
+
+fn trusting(tls: ClientConfig, receiver: SocketAddr) -> HttpSender {
     let policy = Arc::new(open_policy());
     let resolver = ScriptedResolver::new().resolves(NAME, &[receiver.ip()]);
-    let sender = HttpSender::trusting(
+    HttpSender::trusting(
         tls,
         Arc::new(resolver),
         Arc::new(move |_| Arc::clone(&policy)),
         Clock::system(),
         Timeouts::default(),
-    );
-    let url = format!("https://{NAME}:{}/hook", receiver.port());
-    sender.send(request(&url)).await
+    )
 }
 
 fn kind(exchange: &Exchange) -> Option<ErrorKind> {
@@ -267,4 +273,34 @@ async fn a_long_body_over_http2_is_read_to_its_cap() {
     let response = exchange.result.expect("an answer");
     assert_eq!(response.body.len(), MAX_CAPTURED_BODY);
     assert!(response.truncated && response.broke_off.is_none());
+}
+
+#[tokio::test]
+async fn what_is_taken_back_at_the_last_moment_never_ends_its_request_over_http2() {
+    let authority = Authority::new();
+    let (told, mut heard) = tokio::sync::mpsc::unbounded_channel();
+    let receiver = serve(authority.server(NAME, VALID, "h2"), move |stream| {
+        let told = told.clone();
+        async move {
+            let mut connection = h2::server::handshake(stream).await.expect("HTTP/2");
+            let accept = |request: http::Request<h2::RecvStream>| {
+                let (told, mut body) = (told.clone(), request.into_body());
+                tokio::spawn(async move {
+                    let data = body.data().await;
+                    let _ = told.send(data.is_some_and(|data| data.is_ok()));
+                });
+            };
+            while let Some(Ok((request, _respond))) = connection.accept().await {
+                accept(request);
+            }
+        }
+    })
+    .await;
+    let sender = trusting(authority.trusted(), receiver);
+    let sent = sender.exchange(to(receiver), super::departure_tests::allowed(1));
+    assert_eq!(sent.await, Err(Withheld));
+    drop(sender);
+    if let Some(has_body) = heard.recv().await {
+        assert!(!has_body, "the head may have left, and nothing of its body");
+    }
 }

@@ -12,8 +12,8 @@ use super::super::{
 use crate::domain::{delivery::CancelReason, ids::DeliveryId, lease::Lease, time::Timestamp};
 
 impl Store {
-    /// Gives up what is owned under `lease` of `deliveries`: others may claim it. What was to be called off
-    /// once its attempt has ended is called off.
+    /// Gives up what is owned under `lease` of `deliveries`: others may claim it. What was to be called
+    /// off once its attempt has ended is called off.
     ///
     /// # Errors
     /// If the store cannot be written.
@@ -31,8 +31,8 @@ impl Store {
         self.conclude(transaction, &journal, now).await
     }
 
-    /// Releases what is owned under other leases, as [`Store::release`] does: one process has the file, so they
-    /// are gone. Gives how much that was.
+    /// Releases what is owned under other leases, as [`Store::release`] does: one process has the file,
+    /// so they are gone. Gives how much that was.
     ///
     /// # Errors
     /// If the store cannot be written.
@@ -54,7 +54,7 @@ impl Store {
 }
 
 /// Lets others claim `deliveries`, which are held.
-async fn free(
+pub(in crate::store) async fn free(
     connection: &mut Connection,
     deliveries: &[DeliveryId],
     now: Timestamp,
@@ -71,7 +71,7 @@ async fn free(
 
 /// Calls those of `released` off that a user wanted to be called off while they were owned: nobody
 /// will record an attempt of them, and there is to be no other.
-pub(in crate::store) async fn call_off(
+async fn call_off(
     connection: &mut Connection,
     released: &[Row],
     now: Timestamp,

@@ -84,3 +84,29 @@ async fn operators_see_projects_and_how_much_each_has() {
     let customer = Shell::at(&gateway).with_key(made.ended(0).trim());
     customer.runs(&["projects"]).await.refused(2, "(forbidden)");
 }
+
+#[tokio::test]
+async fn operators_see_the_node_that_serves() {
+    let gateway = Gateway::start().await;
+    let shell = Shell::at(&gateway);
+    shell.runs(&["nodes"]).await.shows(&[
+        "ID",
+        "HAS",
+        "nod_",
+        "127.0.0.1:",
+        "✓ live, leads",
+        "0 in flight, 0 waiting, 0 lanes",
+    ]);
+    let nodes = shell.runs(&["nodes", "--json"]).await.json();
+    let node = &nodes["data"][0];
+    assert_eq!(
+        node["lease_until"],
+        json!(null),
+        "nobody else can have the file"
+    );
+    assert_eq!((&node["epoch"], &node["shard"]), (&json!(1), &json!(0)));
+
+    let made = shell.runs(&["keys", "create", "CI", "--json"]).await.json();
+    let customer = shell.with_key(made["key"].as_str().expect("a key"));
+    customer.runs(&["nodes"]).await.refused(2, "forbidden");
+}

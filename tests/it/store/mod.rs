@@ -9,6 +9,7 @@ mod dead_letters;
 mod erasing;
 mod journal;
 mod listing;
+mod nodes;
 mod refusals;
 mod retention;
 mod types;
@@ -140,5 +141,15 @@ conformance! {
         retention:
             free_space_is_given_back_beyond_a_reserve,
             one_copy_is_made_at_a_time;
+        nodes:
+            who_joins_alone_releases_what_others_left_and_is_no_row;
+    }
+    postgres {
+        nodes:
+            each_node_has_the_smallest_number_that_is_free,
+            a_heartbeat_extends_a_lease_and_tells_of_the_others,
+            the_work_of_a_node_that_is_lost_goes_on_elsewhere,
+            a_node_that_comes_back_goes_on_under_another_epoch_with_nothing,
+            what_is_written_under_a_lost_lease_is_found_and_old_nodes_are_forgotten;
     }
 }
