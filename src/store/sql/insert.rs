@@ -6,8 +6,9 @@ use sqlx::AssertSqlSafe;
 use super::{Connection, Dialect, Query, Row, query};
 use crate::store::StoreResult;
 
-/// How many rows a statement has, the largest first.
-const SIZES: [usize; 3] = [128, 16, 1];
+/// How many rows a statement has, the largest first. Within a process a statement more costs little;
+/// each that goes to a server is a round trip, so there any number takes few.
+const SIZES: (&[usize], &[usize]) = (&[128, 16, 1], &[128, 64, 32, 16, 8, 4, 2, 1]);
 
 /// An `INSERT` of any number of rows.
 pub(in crate::store) struct Insert {
@@ -29,7 +30,8 @@ impl Insert {
         bind: impl Fn(Query, &T) -> Query,
     ) -> StoreResult<Vec<Row>> {
         let mut returned = Vec::new();
-        for size in SIZES {
+        let (within, to_server) = SIZES;
+        for &size in connection.by(within, to_server) {
             while rows.len() >= size {
                 let (chunk, rest) = rows.split_at(size);
                 let statement = query(AssertSqlSafe(self.statement(connection.dialect(), size)));
