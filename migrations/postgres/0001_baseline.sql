@@ -10,8 +10,8 @@
 -- Whatever is compared or sorted is collated "C", by its bytes: as SQLite does it, whatever the
 -- collation of the database, and no index depends on the version of a library of the system.
 --
--- Portable where it costs nothing: no sequences, no triggers, and a project in the key of each table
--- that grows, after the identifier by which rows are found. Nothing refers to anything by a foreign
+-- Portable where it costs nothing: no sequences, and a project in the key of each table that grows,
+-- after the identifier by which rows are found. Nothing refers to anything by a foreign
 -- key: each would lock a row of `projects` for each row that is written. What a row names is removed
 -- after it; SQLite, where the same steps of the store run, has the keys that watch over that.
 
@@ -262,6 +262,20 @@ CREATE TABLE journal (
     PRIMARY KEY (project_id, position, written_at)
 ) PARTITION BY RANGE (written_at);
 CREATE TABLE journal_default PARTITION OF journal DEFAULT;
+
+-- Partitions that are about to be dropped, and whether anybody has written into them since: what is
+-- dropped is counted before, without a lock, and only what has not changed since is dropped. `attempt`
+-- counts how often that was begun. A partition that is watched has a trigger that calls this function.
+CREATE TABLE watched_partitions (
+    name    text   COLLATE "C" NOT NULL PRIMARY KEY,
+    attempt bigint NOT NULL DEFAULT 1,
+    touched bigint NOT NULL DEFAULT 0
+);
+CREATE FUNCTION touch_partition() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE watched_partitions SET touched = 1 WHERE name = TG_TABLE_NAME AND touched = 0;
+    RETURN NULL;
+END $$;
 
 -- Work: one row for each pending delivery, gone with its last attempt. A row without an owner may
 -- be claimed once it is due; an owned one is in the memory of that node: `owner` names its lease, by

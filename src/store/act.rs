@@ -13,6 +13,7 @@ use super::{
     deliveries::{Closing, close, find},
     events, hold,
     journal::Journal,
+    retention,
     sql::{list, query, span},
 };
 use crate::domain::{
@@ -235,6 +236,7 @@ pub(super) async fn reopen(
         journal.delivery(*project, *id, DeliveryState::Pending, None);
     }
     let closed: Vec<_> = closed.into_iter().map(|(_, id)| id).collect();
+    retention::note_reopened(connection, &closed, now).await?;
     let before = counters::states(&mut *connection, &closed).await?;
     let [first, last] = span(&closed);
     query(

@@ -204,13 +204,16 @@ pub(super) async fn insert(connection: &mut Connection, events: &[&MetEvent]) ->
     Ok(())
 }
 
-/// Why nothing is left to send of the event called `id`; none if it is there.
+/// Why nothing is left to send of the event called `id`; none if it is there. Then it stays until the
+/// transaction ends: whoever removes or erases it meanwhile waits.
 pub(super) async fn loss(connection: &mut Connection, id: EventId) -> StoreResult<Option<Loss>> {
-    let erased: Option<bool> =
-        query_scalar("SELECT erased_at IS NOT NULL FROM events WHERE id = $1")
-            .bind(id.to_string())
-            .fetch_optional(connection)
-            .await?;
+    let erased: Option<bool> = query_scalar(connection.by(
+        "SELECT erased_at IS NOT NULL FROM events WHERE id = $1",
+        "SELECT erased_at IS NOT NULL FROM events WHERE id = $1 FOR SHARE",
+    ))
+    .bind(id.to_string())
+    .fetch_optional(connection)
+    .await?;
     Ok(match erased {
         None => Some(Loss::Gone),
         Some(true) => Some(Loss::Erased),

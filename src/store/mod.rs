@@ -34,6 +34,7 @@ mod locks;
 pub mod migrations;
 pub mod nodes;
 pub mod notes;
+pub mod partitions;
 pub mod postgres;
 pub mod projects;
 pub mod queue;
@@ -184,6 +185,7 @@ impl Store {
             shard: Arc::default(),
         };
         store.agree_on_key().await?;
+        store.make_first_partitions().await?;
         Ok(store)
     }
 

@@ -4,7 +4,7 @@
 mod durability;
 mod session;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use sqlx::{
     ConnectOptions as _, Connection as _, PgPool,
@@ -22,6 +22,8 @@ use super::{
 pub(super) struct Database {
     writers: PgPool,
     readers: PgPool,
+    /// How much time one partition of the logs covers.
+    pub(super) partition: Duration,
     /// What may make the database lose what it has acknowledged.
     weaknesses: Arc<[Weakness]>,
 }
@@ -38,6 +40,7 @@ impl Database {
         Ok(Self {
             writers: connect(settings, settings.writers, &options).await?,
             readers,
+            partition: settings.partition,
             weaknesses: weaknesses.into(),
         })
     }

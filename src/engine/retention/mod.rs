@@ -14,7 +14,10 @@ pub use self::progress::{KindStatus, RetentionStatus, RoundStatus};
 use super::{context::Context, gateway::Gateway, pace::Pace};
 use crate::{
     domain::retention::Kept,
-    store::{StoreError, StoreResult},
+    store::{
+        StoreError, StoreResult,
+        partitions::{Ages, Rows},
+    },
 };
 
 /// The most things that a step looks at.
@@ -41,8 +44,8 @@ impl Gateway {
 pub(super) struct Sweeper {
     context: Context,
     progress: Arc<Progress>,
-    /// Where walks that go on from round to round have come to.
-    positions: HashMap<Kept, String>,
+    /// Where walks along the log of events, which go on from round to round, have come to.
+    positions: HashMap<Rows, String>,
     /// When walks through things that may have to stay for long were last made, on the clock's count
     /// of elapsed time.
     walked: HashMap<Kept, Duration>,
@@ -73,21 +76,48 @@ impl Sweeper {
 
     /// Sweeps each kind of thing in turn. One that cannot be swept holds up no other.
     async fn round(&mut self) -> HashMap<Kept, u64> {
-        let mut removed = HashMap::new();
+        let before: HashMap<_, _> = Kept::ALL
+            .iter()
+            .map(|what| (*what, self.progress.removed(*what)))
+            .collect();
+        if let Err(error) = self.drop_partitions().await {
+            self.set_back("partitions", error).await;
+        }
         for what in Kept::ALL {
             if !self.is_due(*what) {
                 continue;
             }
-            let before = self.progress.removed(*what);
             if let Err(error) = self.sweep(*what).await {
                 self.set_back(what.as_str(), error).await;
             }
-            removed.insert(*what, self.progress.removed(*what) - before);
         }
         if let Err(error) = self.give_back().await {
             self.set_back("space", error).await;
         }
+        let removed = before.into_iter();
         removed
+            .map(|(what, before)| (what, self.progress.removed(what) - before))
+            .collect()
+    }
+
+    /// Makes partitions of the logs ahead, where these have any, and drops those that are past their
+    /// time.
+    async fn drop_partitions(&self) -> StoreResult<()> {
+        let store = &self.context.store;
+        let now = self.context.clock.now();
+        let made = store.make_partitions(now).await;
+        let round = store
+            .drop_partitions(&Ages {
+                retention: self.context.settings.retention,
+                now,
+                look_again: self.look_again(now),
+            })
+            .await?;
+        for (what, count) in round.dropped.iter().flat_map(|dropped| &dropped.removed) {
+            self.progress.removes(*what, *count);
+        }
+        self.progress.drops(round);
+        made.map(|_| ())
     }
 
     async fn set_back(&self, what: &'static str, error: StoreError) {

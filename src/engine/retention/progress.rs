@@ -6,9 +6,12 @@ use std::{
     time::Duration,
 };
 
-use crate::domain::{
-    retention::{Kept, Retention},
-    time::Timestamp,
+use crate::{
+    domain::{
+        retention::{Kept, Retention},
+        time::Timestamp,
+    },
+    store::partitions::Round,
 };
 
 /// What retention has done since the start.
@@ -20,6 +23,19 @@ pub struct RetentionStatus {
     pub round: Option<RoundStatus>,
     /// How many bytes were given back to the file system.
     pub given_back: u64,
+    /// How many partitions of logs were dropped.
+    pub dropped: u64,
+    /// Partitions that are past their time and still there.
+    pub overdue: Vec<Overdue>,
+}
+
+/// A partition that is past its time and still there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Overdue {
+    /// What it is called.
+    pub name: String,
+    /// Whether too much of it is still needed; else somebody used it just then.
+    pub is_too_full: bool,
 }
 
 /// How far the sweep of one kind has come.
@@ -54,6 +70,8 @@ struct Counts {
     removed: HashMap<Kept, u64>,
     swept: HashMap<Kept, Timestamp>,
     given_back: u64,
+    dropped: u64,
+    overdue: Vec<Overdue>,
 }
 
 impl Progress {
@@ -84,6 +102,15 @@ impl Progress {
         }
     }
 
+    pub(super) fn drops(&self, round: Round) {
+        let mut counts = self.lock();
+        counts.dropped += round.dropped.len() as u64;
+        let overdue = |name, is_too_full| Overdue { name, is_too_full };
+        let too_full = round.too_full.into_iter().map(|name| overdue(name, true));
+        let disturbed = round.disturbed.into_iter().map(|name| overdue(name, false));
+        counts.overdue = too_full.chain(disturbed).collect();
+    }
+
     pub(super) fn gave_back(&self, bytes: u64) {
         self.lock().given_back += bytes;
     }
@@ -100,6 +127,8 @@ impl Progress {
             kinds: Kept::ALL.iter().map(kind).collect(),
             round: counts.round,
             given_back: counts.given_back,
+            dropped: counts.dropped,
+            overdue: counts.overdue.clone(),
         }
     }
 

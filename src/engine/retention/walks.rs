@@ -6,7 +6,11 @@ use super::{MAX_STEP, Sweeper};
 use crate::{
     domain::{delivery::DeliveryState, retention::Kept, time::Timestamp},
     engine::pace::Pace,
-    store::{StoreResult, retention::Swept},
+    store::{
+        StoreResult,
+        partitions::{Log, Rows},
+        retention::Swept,
+    },
 };
 
 /// How often is walked through things that may have to stay for long.
@@ -66,19 +70,39 @@ impl Sweeper {
         let now = self.context.clock.now();
         let kept_for = self.context.settings.retention.of(what);
         let until = now.minus(kept_for.unwrap_or_default());
-        for part in parts(what) {
-            self.walk(what, *part, until).await?;
+        for rows in self.rows(what, until).await? {
+            for part in parts(what) {
+                self.walk((what, *part), &rows, until).await?;
+            }
         }
         self.progress.swept(what, kept_for.map(|_| until));
         Ok(())
     }
 
-    async fn walk(&mut self, what: Kept, part: Part, until: Timestamp) -> StoreResult<()> {
-        // The log is walked along once; other walks begin anew each time.
-        let is_along_the_log = matches!((what, part), (Kept::Events, Part::All));
-        let mut position = match is_along_the_log {
-            true => self.positions.remove(&what).unwrap_or_default(),
-            false => String::new(),
+    /// Which rows of a log are swept one by one; all where it is none.
+    async fn rows(&self, what: Kept, until: Timestamp) -> StoreResult<Vec<Rows>> {
+        let log = match what {
+            Kept::Events => Log::Events,
+            Kept::Deliveries | Kept::DeadLetters => Log::Deliveries,
+            Kept::Journal => Log::Journal,
+            _ => return Ok(vec![Rows::All]),
+        };
+        let kept_for = self.context.settings.retention.of(what);
+        let kept_for = kept_for.unwrap_or_default();
+        self.context.store.loose_rows(log, kept_for, until).await
+    }
+
+    async fn walk(
+        &mut self,
+        (what, part): (Kept, Part),
+        rows: &Rows,
+        until: Timestamp,
+    ) -> StoreResult<()> {
+        // A log is walked along once; other walks begin anew each time.
+        let along = matches!((what, part), (Kept::Events, Part::All)).then(|| rows.clone());
+        let mut position = match &along {
+            Some(rows) => self.positions.remove(rows).unwrap_or_default(),
+            None => String::new(),
         };
         let most = match what {
             Kept::DeletedEndpoints => MAX_LONG_STEP,
@@ -87,11 +111,12 @@ impl Sweeper {
         let mut pace = Pace::up_to(most);
         loop {
             let begun = self.context.clock.elapsed();
-            let swept = self.step(what, part, &position, until, pace.size()).await?;
+            let step = (what, part);
+            let swept = self.step(step, rows, &position, until, pace.size()).await?;
             self.progress.removes(what, swept.removed);
             position = swept.position;
-            if is_along_the_log {
-                self.positions.insert(what, position.clone());
+            if let Some(rows) = &along {
+                self.positions.insert(rows.clone(), position.clone());
             }
             if swept.is_last {
                 return Ok(());
@@ -104,8 +129,8 @@ impl Sweeper {
     /// Takes a step from `position` on.
     async fn step(
         &self,
-        what: Kept,
-        part: Part,
+        (what, part): (Kept, Part),
+        rows: &Rows,
         position: &str,
         until: Timestamp,
         size: u32,
@@ -114,14 +139,14 @@ impl Sweeper {
         let retention = &self.context.settings.retention;
         let now = self.context.clock.now();
         match (what, part) {
-            (_, Part::In(state)) => store.sweep_deliveries(state, until, size).await,
+            (_, Part::In(state)) => store.sweep_deliveries(rows, state, until, size).await,
             (Kept::Events, Part::KeptAside) => {
                 let again = self.look_again(now);
                 store.sweep_kept_events(until, now, again, size).await
             }
             (Kept::Events, _) => {
                 let again = self.look_again(now);
-                store.sweep_events(position, until, again, size).await
+                store.sweep_events(rows, position, until, again, size).await
             }
             (_, Part::SkipRows) => store.sweep_skip_rows(now, size).await,
             (Kept::SkipCounts, _) => store.sweep_skip_counts(until, size).await,
@@ -129,7 +154,7 @@ impl Sweeper {
             (Kept::IdempotencyKeys, _) => store.sweep_idempotency_keys(until, size).await,
             (Kept::Jobs, _) => store.sweep_jobs(until, size).await,
             (Kept::Audit, _) => store.sweep_audit(until, size).await,
-            (Kept::Journal, _) => store.sweep_journal(position, until, size).await,
+            (Kept::Journal, _) => store.sweep_journal(rows, position, until, size).await,
             (Kept::ListenerRevisions, _) => store.sweep_revisions(position, now, size).await,
             (Kept::DeletedEndpoints, _) => {
                 let before = now.minus(retention.deliveries);
@@ -142,7 +167,7 @@ impl Sweeper {
     }
 
     /// When an event that is still needed now is looked at again.
-    fn look_again(&self, now: Timestamp) -> Timestamp {
+    pub(super) fn look_again(&self, now: Timestamp) -> Timestamp {
         let retention = &self.context.settings.retention;
         let pause = retention.events / super::ROUNDS;
         now.plus(pause.clamp(super::MIN_PAUSE, LONG_WALK))

@@ -1,35 +1,42 @@
 //! Deliveries that have ended, with their attempts.
 
+use sqlx::AssertSqlSafe;
+
 use super::Swept;
 use crate::{
     domain::{delivery::DeliveryState, ids::DeliveryId, time::Timestamp},
     store::{
         Connection, Store, StoreResult,
         counters::{Counter, Deltas},
+        partitions::{Log, Rows},
         sql::{list, query},
     },
 };
 
 impl Store {
-    /// Removes up to `limit` deliveries that came into `state` before `before`, with their attempts.
-    /// What is pending is never removed.
+    /// Removes up to `limit` deliveries among `rows` that came into `state` before `before`, with their
+    /// attempts. What is pending is never removed.
     ///
     /// # Errors
     /// If the store cannot be written: nothing is removed then.
     pub async fn sweep_deliveries(
         &self,
+        rows: &Rows,
         state: DeliveryState,
         before: Timestamp,
         limit: u32,
     ) -> StoreResult<Swept> {
         let mut transaction = self.write().await?;
-        let rows = query(
-            "DELETE FROM deliveries WHERE id IN (
-                 SELECT id FROM deliveries
+        let table = rows.table(Log::Deliveries);
+        // The condition stands twice: where many write, a row may have changed since it was found.
+        let rows = query(AssertSqlSafe(format!(
+            "DELETE FROM {table} WHERE id IN (
+                 SELECT id FROM {table}
                  WHERE state <> 'pending' AND state = $1 AND updated_at < $2
                  ORDER BY updated_at LIMIT $3)
-             RETURNING id, project_id",
-        )
+               AND state = $1 AND updated_at < $2
+             RETURNING id, project_id"
+        )))
         .bind(state.as_str())
         .bind(before.as_millis())
         .bind(limit)

@@ -2,20 +2,21 @@
 //! the kept ones and looked at again later. So the walk along the log passes each event once, and
 //! what is kept costs a look now and then, not one in every round.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use sqlx::AssertSqlSafe;
 
 use super::Swept;
 use crate::{
     domain::{
-        ids::{EventId, ProjectId, first_at, stamp},
+        ids::{DeliveryId, EventId, EventKind, ProjectId, first_at, stamp},
         time::Timestamp,
     },
     store::{
         Connection, Store, StoreResult,
         counters::{Counter, Deltas},
-        sql::{Insert, Row, list, query},
+        partitions::{Log, Rows},
+        sql::{Dialect, Insert, Row, list, query, span},
         unit::Unit,
     },
 };
@@ -30,30 +31,21 @@ const NEEDED: &str = "(EXISTS (SELECT 1 FROM deliveries AS d
 const LATE: Duration = Duration::from_secs(3_600);
 
 impl Store {
-    /// Removes events of a window of up to `limit`, from behind `after` on, whose names were stamped
-    /// before `before`. What is still needed stays, and is to be looked at again at `again`.
+    /// Removes events of a window of up to `limit` of these `rows`, from behind `after` on, whose names
+    /// were stamped before `before`. What is still needed stays, and is to be looked at again at `again`.
     ///
     /// # Errors
     /// If the store cannot be written: nothing is removed then.
     pub async fn sweep_events(
         &self,
+        rows: &Rows,
         after: &str,
         before: Timestamp,
         again: Timestamp,
         limit: u32,
     ) -> StoreResult<Swept> {
         let mut transaction = self.write().await?;
-        let rows = query(AssertSqlSafe(format!(
-            "SELECT e.id, e.project_id,
-                    EXISTS (SELECT 1 FROM kept_events AS k WHERE k.event_id = e.id) AS noted,
-                    {NEEDED} AS needed
-             FROM events AS e WHERE e.id > $1 AND e.id < $2 ORDER BY e.id LIMIT $3"
-        )))
-        .bind(after)
-        .bind(first_at::<crate::domain::ids::EventKind>(before).to_string())
-        .bind(limit)
-        .fetch_all(&mut transaction)
-        .await?;
+        let rows = window(&mut transaction, rows, after, before, limit).await?;
         let (mut kept, mut gone) = (Vec::new(), Vec::new());
         for row in rows.iter() {
             let id: EventId = row.parsed("id")?;
@@ -87,14 +79,22 @@ impl Store {
         limit: u32,
     ) -> StoreResult<Swept> {
         let mut transaction = self.write().await?;
+        let due =
+            query("SELECT event_id FROM kept_events WHERE look_at <= $1 ORDER BY look_at LIMIT $2")
+                .bind(now.as_millis())
+                .bind(limit)
+                .fetch_all(&mut transaction)
+                .await?;
+        let due = due.iter().map(|row| row.text("event_id"));
+        let due = due.collect::<StoreResult<Vec<_>>>()?;
+        hold(&mut transaction, &due).await?;
         let rows = query(AssertSqlSafe(format!(
             "SELECT k.event_id, e.received_at >= $1 OR {NEEDED} AS needed
              FROM kept_events AS k LEFT JOIN events AS e ON e.id = k.event_id
-             WHERE k.look_at <= $2 ORDER BY k.look_at LIMIT $3"
+             WHERE k.event_id IN (SELECT value FROM json_each($2))"
         )))
         .bind(before.as_millis())
-        .bind(now.as_millis())
-        .bind(limit)
+        .bind(list(&due))
         .fetch_all(&mut transaction)
         .await?;
         let (mut kept, mut gone) = (Vec::new(), Vec::new());
@@ -122,9 +122,55 @@ impl Store {
         Ok(Swept {
             removed,
             position: String::new(),
-            is_last: rows.len() < limit as usize,
+            is_last: due.len() < limit as usize,
         })
     }
+}
+
+/// The next events in the order of their names.
+async fn window(
+    connection: &mut Connection,
+    rows: &Rows,
+    after: &str,
+    before: Timestamp,
+    limit: u32,
+) -> StoreResult<Vec<Row>> {
+    let table = rows.table(Log::Events);
+    let names = query(AssertSqlSafe(format!(
+        "SELECT id FROM {table} WHERE id > $1 AND id < $2 ORDER BY id LIMIT $3"
+    )))
+    .bind(after)
+    .bind(first_at::<EventKind>(before).to_string())
+    .bind(limit)
+    .fetch_all(connection)
+    .await?;
+    let names = names.iter().map(|row| row.text("id"));
+    let names = names.collect::<StoreResult<Vec<_>>>()?;
+    hold(connection, &names).await?;
+    query(AssertSqlSafe(format!(
+        "SELECT e.id, e.project_id,
+                EXISTS (SELECT 1 FROM kept_events AS k WHERE k.event_id = e.id) AS noted,
+                {NEEDED} AS needed
+         FROM {table} AS e WHERE e.id IN (SELECT value FROM json_each($1)) ORDER BY e.id"
+    )))
+    .bind(list(&names))
+    .fetch_all(connection)
+    .await
+}
+
+/// Sees to it that nobody comes to need one of these events until the transaction ends, who does not
+/// already: only then it is asked whether somebody does. SQLite has one writer.
+async fn hold(connection: &mut Connection, events: &[String]) -> StoreResult<()> {
+    if connection.dialect() == Dialect::Postgres {
+        query(
+            "SELECT 1 FROM events WHERE id IN (SELECT value FROM json_each($1))
+             ORDER BY id FOR UPDATE",
+        )
+        .bind(list(events))
+        .fetch_all(connection)
+        .await?;
+    }
+    Ok(())
 }
 
 impl Store {
@@ -143,23 +189,52 @@ impl Store {
     }
 }
 
-/// Notes events that the walk along the log has passed, or may have: those of units that carry on
-/// with what happened long ago.
+/// Notes events of long ago that units bring or need again: the walk along the log has passed them, or
+/// the partition that they are in may be about to be dropped.
 pub(in crate::store) async fn note_late(
     connection: &mut Connection,
     units: &[&Unit],
     now: Timestamp,
 ) -> StoreResult<()> {
-    let continuing = units.iter().filter(|unit| unit.continues.is_some());
-    let events = continuing.flat_map(|unit| &unit.events);
-    let late: Vec<_> = events
-        .map(|met| (met.event.project, met.event.id))
+    let met = units.iter().flat_map(|unit| &unit.events);
+    let needed = units.iter().flat_map(|unit| &unit.deliveries);
+    let events = met.map(|met| &met.event);
+    let events = events.chain(needed.map(|delivery| &delivery.event));
+    let late: BTreeSet<_> = events
+        .map(|event| (event.project, event.id))
         .filter(|(_, id)| stamp(*id) < now.minus(LATE))
         .collect();
+    let late: Vec<_> = late.into_iter().collect();
     note(connection, &late, now).await
 }
 
-async fn note(
+/// Notes events of long ago that deliveries need again which have ended and come back.
+pub(in crate::store) async fn note_reopened(
+    connection: &mut Connection,
+    deliveries: &[DeliveryId],
+    now: Timestamp,
+) -> StoreResult<()> {
+    let [first, last] = span(deliveries);
+    query(
+        "INSERT INTO kept_events (event_id, project_id, look_at)
+         SELECT DISTINCT e.id, e.project_id, $2 FROM events AS e
+         WHERE e.id < $3
+           AND e.id IN (SELECT event_id FROM deliveries
+                        WHERE id IN (SELECT value FROM json_each($1)) AND id BETWEEN $4 AND $5
+                          AND state <> 'dead')
+         ON CONFLICT DO NOTHING",
+    )
+    .bind(list(deliveries))
+    .bind(now.as_millis())
+    .bind(first_at::<EventKind>(now.minus(LATE)).to_string())
+    .bind(first)
+    .bind(last)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+pub(in crate::store) async fn note(
     connection: &mut Connection,
     events: &[(ProjectId, EventId)],
     look_at: Timestamp,

@@ -11,7 +11,7 @@ mod journal;
 mod small;
 mod space;
 
-pub(super) use self::events::note_late;
+pub(super) use self::events::{note, note_late, note_reopened};
 pub use self::space::Space;
 
 /// How far kept events are counted.

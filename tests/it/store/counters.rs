@@ -20,6 +20,7 @@ use riposte::{
         counters::Counter,
         jobs::Step,
         listeners::NewListener,
+        partitions::Rows,
         queue::Wish,
         unit::{Continuation, Cursor, Fanout, Fate, Unit},
     },
@@ -286,9 +287,9 @@ impl Play {
     async fn sweeps(&mut self) {
         let (store, later) = (&self.world.store, after(1));
         let state = DeliveryState::ALL[self.draw(DeliveryState::ALL.len())];
-        let swept = store.sweep_deliveries(state, later, 2).await;
+        let swept = store.sweep_deliveries(&Rows::All, state, later, 2).await;
         swept.expect("swept");
-        let swept = store.sweep_events("", later, after(2), 3).await;
+        let swept = store.sweep_events(&Rows::All, "", later, after(2), 3).await;
         swept.expect("swept");
         store
             .sweep_kept_events(later, after(3), after(4), 1)

@@ -13,6 +13,7 @@ use riposte::{
     store::{
         accept::AcceptContext,
         journal::{Happening, Standing},
+        partitions::Rows,
         unit::{Acceptance, Fate},
     },
 };
@@ -115,11 +116,19 @@ pub async fn what_is_old_goes_from_the_journal_and_the_newest_stays(world: World
     let since = async |seconds| store.journal_since(default_project(), after(seconds)).await;
     assert_eq!(since(3).await.expect("a place"), places[1]);
     assert_eq!(since(9).await.expect("a place"), places[4]);
-    let swept = store.sweep_journal("", after(4), 2).await.expect("swept");
+    let swept = store
+        .sweep_journal(&Rows::All, "", after(4), 2)
+        .await
+        .expect("swept");
     assert_eq!((swept.removed, swept.position.as_str()), (2, ""));
-    let swept = store.sweep_journal("", after(4), 2).await.expect("swept");
+    let swept = store
+        .sweep_journal(&Rows::All, "", after(4), 2)
+        .await
+        .expect("swept");
     assert_eq!(swept.removed, 1);
-    let end = store.sweep_journal(&swept.position, after(4), 2).await;
+    let end = store
+        .sweep_journal(&Rows::All, &swept.position, after(4), 2)
+        .await;
     assert!(end.expect("swept").is_last);
     let standing = async |place| {
         let standing = store.journal_standing(default_project(), place).await;
@@ -139,7 +148,10 @@ pub async fn what_is_old_goes_from_the_journal_and_the_newest_stays(world: World
     assert_eq!(standing(beyond).await, Standing::Unknown);
     let page = store.journal_after(default_project(), places[0]).await;
     assert!(page.expect("a page").has_gap);
-    let swept = store.sweep_journal("", after(60), 9).await.expect("swept");
+    let swept = store
+        .sweep_journal(&Rows::All, "", after(60), 9)
+        .await
+        .expect("swept");
     assert_eq!(swept.removed, 1, "the newest stays");
     let next = event_at(&world, after(61)).await;
     assert_eq!(next.position, places[4].position + 1);

@@ -10,6 +10,7 @@ mod erasing;
 mod journal;
 mod listing;
 mod nodes;
+mod partitions;
 mod refusals;
 mod retention;
 mod types;
@@ -151,5 +152,12 @@ conformance! {
             the_work_of_a_node_that_is_lost_goes_on_elsewhere,
             a_node_that_comes_back_goes_on_under_another_epoch_with_nothing,
             what_is_written_under_a_lost_lease_is_found_and_old_nodes_are_forgotten;
+        partitions:
+            what_is_past_goes_with_its_partition_and_what_is_needed_is_moved,
+            attempts_that_were_made_later_go_with_their_deliveries,
+            a_partition_that_is_read_meanwhile_stays,
+            a_partition_that_is_written_meanwhile_stays,
+            what_is_revived_while_a_partition_is_counted_keeps_its_event,
+            what_is_too_much_to_be_moved_is_swept_row_by_row;
     }
 }

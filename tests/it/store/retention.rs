@@ -22,6 +22,7 @@ use riposte::{
         change::unanswered,
         counters::Counter,
         listeners::{NewListener, WantedReaction},
+        partitions::Rows,
         queue::Wish,
         unit::{Acceptance, Continuation, Cursor, Fanout, Fate, MetEvent, Unit},
     },
@@ -76,7 +77,9 @@ async fn sweep_events(world: &World, before: Timestamp) -> u64 {
     let (mut position, mut removed) = (String::new(), 0);
     loop {
         let again = before.plus(Duration::from_secs(DAY));
-        let swept = world.store.sweep_events(&position, before, again, 2);
+        let swept = world
+            .store
+            .sweep_events(&Rows::All, &position, before, again, 2);
         let swept = swept.await.expect("swept");
         removed += swept.removed;
         if swept.is_last {
@@ -93,7 +96,7 @@ pub async fn deliveries_go_with_their_attempts_once_they_ended_long_ago(world: W
     let (_, dead) = dead(&world).await;
     let store = &world.store;
     let sweep = async |before| {
-        let swept = store.sweep_deliveries(DeliveryState::Delivered, before, 10);
+        let swept = store.sweep_deliveries(&Rows::All, DeliveryState::Delivered, before, 10);
         swept.await.expect("swept").removed
     };
     assert_eq!(sweep(after(10)).await, 0);
@@ -121,7 +124,9 @@ pub async fn deliveries_go_with_their_attempts_once_they_ended_long_ago(world: W
         (DeliveryState::Skipped, 0),
         (DeliveryState::Dead, 1),
     ] {
-        let swept = store.sweep_deliveries(state, after(DAY), 10).await;
+        let swept = store
+            .sweep_deliveries(&Rows::All, state, after(DAY), 10)
+            .await;
         assert_eq!(swept.expect("swept").removed, removed, "{state}");
     }
     assert!(store.delivery(default_project(), waiting).await.is_ok());
@@ -531,7 +536,7 @@ pub async fn a_deleted_endpoint_goes_when_nobody_names_it(world: World) {
     assert!(!standings.contains_key(&free));
     assert_eq!(standings.len(), 3);
     deliver(&world, delivery, after(3)).await;
-    let swept = store.sweep_deliveries(DeliveryState::Delivered, after(4), 10);
+    let swept = store.sweep_deliveries(&Rows::All, DeliveryState::Delivered, after(4), 10);
     assert_eq!(swept.await.expect("swept").removed, 1);
     assert_eq!(sweep(after(2)).await, 1);
 }

@@ -29,7 +29,9 @@ use riposte::{
         unit::{Acceptance, EventKey, Fate, MetEvent, NewDelivery, Unit},
     },
 };
-use sqlx::{AssertSqlSafe, ConnectOptions as _, sqlite::SqliteConnectOptions};
+use sqlx::{
+    AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection, sqlite::SqliteConnectOptions,
+};
 use tempfile::TempDir;
 
 use crate::support::postgres::{self, Database};
@@ -161,6 +163,15 @@ impl World {
         let mut connection = options.connect().await.expect("the database");
         let done = sqlx::raw_sql(AssertSqlSafe(statements.to_owned()));
         done.execute(&mut connection).await.expect("done");
+    }
+
+    /// A session of its own with the database.
+    pub async fn connect(&self) -> PgConnection {
+        let Place::Database(database) = &self.place else {
+            panic!("a file has one process");
+        };
+        let connected = PgConnection::connect(database.url()).await;
+        connected.expect("a connection")
     }
 
     /// Makes a delivery due at `at`.
