@@ -127,8 +127,12 @@ CREATE INDEX listener_revisions_ended ON listener_revisions (project_id, ended_a
     WHERE ended_at IS NOT NULL;
 CREATE INDEX listeners_by_state ON listener_revisions (project_id, state, listener_id)
     WHERE until_version IS NULL;
+-- What users wrote may hold U+0000, which PostgreSQL reads from no JSON; a name does not.
 CREATE INDEX listeners_by_name
-    ON listener_revisions (project_id, lower((config_json::json ->> 'name') COLLATE "C"), listener_id)
+    ON listener_revisions (
+        project_id,
+        lower((replace(config_json, '\u0000', '\ufffd')::json ->> 'name') COLLATE "C"),
+        listener_id)
     WHERE until_version IS NULL AND state <> 'deleted';
 
 -- The logs are partitions by time: identifiers begin with it, so a week is a range of them. The store

@@ -120,7 +120,7 @@ impl Store {
         project: ProjectId,
         window: &Window<KeyId>,
     ) -> StoreResult<Listed<KeyRecord, KeyId>> {
-        let mut snapshot = self.snapshot().await?;
+        let mut snapshot = self.browse().await?;
         let read = |row: &Row| {
             let mut key = key(row)?;
             key.last_used_at = key.last_used_at.max(self.notes.last_use(key.id));
@@ -243,8 +243,8 @@ async fn check_rotation(
 
 async fn succeed(connection: &mut Connection, id: KeyId, rotation: &Rotation) -> StoreResult<()> {
     query(
-        "UPDATE api_keys SET expires_at = min(coalesce(expires_at, $2), $2), successor_id = $3,
-                             version = version + 1
+        "UPDATE api_keys SET expires_at = CASE WHEN expires_at < $2 THEN expires_at ELSE $2 END,
+                             successor_id = $3, version = version + 1
          WHERE id = $1",
     )
     .bind(id.to_string())

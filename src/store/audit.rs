@@ -201,7 +201,7 @@ impl Store {
         filter: &AuditFilter,
         window: &Window<AuditId>,
     ) -> StoreResult<Listed<AuditRecord, AuditId>> {
-        let mut snapshot = self.snapshot().await?;
+        let mut snapshot = self.browse().await?;
         let read = |row: &Row| record(row).map(Some);
         let query = filter.query(realm);
         query.list(&mut snapshot, window, read).await

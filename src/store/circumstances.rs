@@ -102,13 +102,18 @@ impl Store {
         deliveries: &[DeliveryId],
     ) -> StoreResult<HashMap<DeliveryId, LastAttempt>> {
         let mut connection = self.read().await?;
-        let rows = query(
+        let rows = query(connection.by(
             "SELECT a.delivery_id, a.number, a.started_at, a.duration_ms, a.status, a.error_kind
              FROM json_each($1) AS w
              CROSS JOIN attempts AS a
              WHERE a.id = (SELECT id FROM attempts WHERE delivery_id = w.value
                            ORDER BY id DESC LIMIT 1)",
-        )
+            "SELECT a.delivery_id, a.number, a.started_at, a.duration_ms, a.status, a.error_kind
+             FROM json_each($1) AS w
+             CROSS JOIN LATERAL (
+                 SELECT * FROM attempts WHERE delivery_id = w.value
+                 ORDER BY delivery_id DESC, id DESC LIMIT 1) AS a",
+        ))
         .bind(list(deliveries))
         .fetch_all(&mut connection)
         .await?;

@@ -44,7 +44,8 @@ pub struct DeliveryFilter {
 
 /// Begins every query for deliveries; what follows is the project's id.
 pub(super) const SELECT: &str = "SELECT d.*, q.due_at FROM deliveries AS d \
-                      LEFT JOIN queue AS q ON q.delivery_id = d.id WHERE d.project_id = ";
+                      LEFT JOIN queue AS q ON q.delivery_id = d.id AND q.project_id = d.project_id \
+                      WHERE d.project_id = ";
 
 /// All deliveries.
 static DELIVERIES: Table = Table {
@@ -53,7 +54,7 @@ static DELIVERIES: Table = Table {
     id: "id",
     owner: "project_id",
     columns: "d.*, q.due_at",
-    join: " LEFT JOIN queue AS q ON q.delivery_id = d.id",
+    join: " LEFT JOIN queue AS q ON q.delivery_id = d.id AND q.project_id = d.project_id",
     always: None,
     all: Index::all("deliveries_by_project"),
     all_values: &[],
@@ -132,7 +133,7 @@ impl Store {
         filter: &DeliveryFilter,
         window: &Window<DeliveryId>,
     ) -> StoreResult<Listed<Delivery, DeliveryId>> {
-        let mut snapshot = self.snapshot().await?;
+        let mut snapshot = self.browse().await?;
         let query = filter.query(project);
         let read = |row: &Row| delivery(row).map(Some);
         query.list(&mut snapshot, window, read).await

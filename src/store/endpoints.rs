@@ -274,11 +274,12 @@ pub(super) async fn exists(
 
 async fn delete(connection: &mut Connection, id: EndpointId, now: Timestamp) -> StoreResult<()> {
     query(
-        "UPDATE endpoints SET deleted_at = $2, updated_at = $2, headers = x'', version = version + 1
+        "UPDATE endpoints SET deleted_at = $2, updated_at = $2, headers = $3, version = version + 1
          WHERE id = $1",
     )
     .bind(id.to_string())
     .bind(now.as_millis())
+    .bind(Vec::new())
     .execute(&mut *connection)
     .await?;
     query("DELETE FROM endpoint_secrets WHERE endpoint_id = $1")

@@ -9,7 +9,7 @@ use super::{
     audit::Entry,
     change::{Change, Done},
     rules,
-    sql::{Builder, Row, list, query, query_scalar},
+    sql::{Row, list, query, query_scalar},
 };
 use crate::domain::{
     audit::Action,
@@ -62,11 +62,11 @@ impl Store {
         let rows = query(
             "SELECT type FROM (SELECT DISTINCT type FROM seen_types
                                WHERE project_id = $1 AND type > $2 AND type >= $3 AND type < $4
-                               ORDER BY type LIMIT $5)
+                               ORDER BY type LIMIT $5) AS seen
              UNION
              SELECT type FROM (SELECT type FROM event_types
                                WHERE project_id = $1 AND type > $2 AND type >= $3 AND type < $4
-                               ORDER BY type LIMIT $5)
+                               ORDER BY type LIMIT $5) AS described
              ORDER BY type LIMIT $5",
         )
         .bind(project.to_string())
@@ -207,34 +207,35 @@ async fn entry(
     found.pop().ok_or(StoreError::NotFound("event type"))
 }
 
-/// Those of `types` that are in the catalogue of `project`, in their order.
+/// Those of `types` that are in the catalogue of `project`, by their names.
 async fn entries(
     connection: &mut Connection,
     project: ProjectId,
     types: &[EventType],
 ) -> StoreResult<Vec<CatalogueEntry>> {
-    let mut query = Builder::new(
+    let rows = query(
         "SELECT w.value AS type, t.description, t.schema_json, t.example_json, t.validation,
-                t.revision, t.created_at, t.updated_at, sum(s.count) AS count, min(s.first_at) AS first_at,
-                max(s.last_at) AS last_at, max(s.last_event) AS last_event,
-                sum(s.violations) AS violations, max(s.violation_json) AS violation_json
-         FROM json_each(",
-    );
-    query.push_bind(list(types)).push(
-        ") AS w
-         LEFT JOIN event_types AS t ON t.type = w.value AND t.project_id = ",
-    );
-    query
-        .push_bind(project.to_string())
-        .push(" LEFT JOIN seen_types AS s ON s.type = w.value AND s.project_id = ");
-    query
-        .push_bind(project.to_string())
-        .push(" GROUP BY w.key ORDER BY w.key");
-    let rows = query.build().fetch_all(connection).await?;
+                t.revision, t.created_at, t.updated_at, s.count, s.first_at, s.last_at, s.last_event,
+                s.violations, s.violation_json
+         FROM json_each($1) AS w
+         LEFT JOIN event_types AS t ON t.type = w.value AND t.project_id = $2
+         LEFT JOIN (SELECT type, CAST(sum(count) AS BIGINT) AS count, min(first_at) AS first_at,
+                           max(last_at) AS last_at, max(last_event) AS last_event,
+                           CAST(sum(violations) AS BIGINT) AS violations,
+                           max(violation_json) AS violation_json
+                    FROM seen_types
+                    WHERE project_id = $2 AND type IN (SELECT value FROM json_each($1))
+                    GROUP BY type) AS s ON s.type = w.value",
+    )
+    .bind(list(types))
+    .bind(project.to_string())
+    .fetch_all(connection)
+    .await?;
     let entries = rows.iter().map(|row| catalogued(project, row));
-    let entries = entries.collect::<StoreResult<Vec<_>>>()?;
-    let is_there = |entry: &CatalogueEntry| entry.created_at.is_some() || entry.seen.is_some();
-    Ok(entries.into_iter().filter(is_there).collect())
+    let mut entries = entries.collect::<StoreResult<Vec<_>>>()?;
+    entries.retain(|entry| entry.created_at.is_some() || entry.seen.is_some());
+    entries.sort_by(|one, other| one.event_type.as_str().cmp(other.event_type.as_str()));
+    Ok(entries)
 }
 
 fn catalogued(project: ProjectId, row: &Row) -> StoreResult<CatalogueEntry> {
@@ -315,9 +316,9 @@ async fn write(
         "INSERT INTO event_types (project_id, type, description, schema_json, example_json,
                                   validation, version, revision, created_at, updated_at)
          VALUES ($1, $2, $3, $4, $5, $6, coalesce($7, 0), $8, $9, $9)
-         ON CONFLICT DO UPDATE SET description = excluded.description,
+         ON CONFLICT (project_id, type) DO UPDATE SET description = excluded.description,
              schema_json = excluded.schema_json, example_json = excluded.example_json,
-             validation = excluded.validation, version = coalesce($7, version),
+             validation = excluded.validation, version = coalesce($7, event_types.version),
              revision = excluded.revision, updated_at = excluded.updated_at",
     )
     .bind(before.project.to_string())

@@ -124,7 +124,7 @@ impl Store {
         filter: &EventFilter,
         window: &Window<EventId>,
     ) -> StoreResult<Listed<EventRecord, EventId>> {
-        let mut snapshot = self.snapshot().await?;
+        let mut snapshot = self.browse().await?;
         let query = filter.query(project);
         let read = |row: &Row| record(row).map(Some);
         query.list(&mut snapshot, window, read).await
@@ -141,7 +141,7 @@ impl Store {
         window: &Window<EventId>,
         bytes: usize,
     ) -> StoreResult<Listed<EventRecord, EventId>> {
-        let mut snapshot = self.snapshot().await?;
+        let mut snapshot = self.browse().await?;
         let query = filter.query(project);
         let read = |row: &Row| record(row).map(Some);
         let mut sum = 0;

@@ -4,7 +4,7 @@
 use sqlx::AssertSqlSafe;
 
 use super::{
-    Store, StoreError, StoreResult,
+    Connection, Store, StoreError, StoreResult,
     api_keys::{self, KeyRecord},
     listeners,
     sql::{Row, query},
@@ -233,17 +233,12 @@ impl Store {
         name: &str,
         limit: u32,
     ) -> StoreResult<Vec<Endpoint>> {
-        let rows = self
-            .named(
-                "SELECT * FROM endpoints
-                 WHERE project_id = $1 AND lower(name) >= $2 AND lower(name) < $3
-                   AND deleted_at IS NULL AND name IS NOT NULL
-                 ORDER BY lower(name), id LIMIT $4",
-                project,
-                name,
-                limit,
-            )
-            .await?;
+        let mut connection = self.read().await?;
+        let statement = "SELECT * FROM endpoints
+             WHERE project_id = $1 AND lower(name) >= $2 AND lower(name) < $3
+               AND deleted_at IS NULL AND name IS NOT NULL
+             ORDER BY lower(name), id LIMIT $4";
+        let rows = named(&mut connection, statement, project, name, limit).await?;
         rows.iter().map(|row| self.endpoint_of(row)).collect()
     }
 
@@ -257,18 +252,21 @@ impl Store {
         name: &str,
         limit: u32,
     ) -> StoreResult<Vec<Listener>> {
-        let rows = self
-            .named(
-                "SELECT * FROM listener_revisions
-                 WHERE project_id = $1 AND lower(config_json ->> 'name') >= $2
-                   AND lower(config_json ->> 'name') < $3
-                   AND until_version IS NULL AND state <> 'deleted'
-                 ORDER BY lower(config_json ->> 'name'), listener_id LIMIT $4",
-                project,
-                name,
-                limit,
-            )
-            .await?;
+        let mut connection = self.read().await?;
+        let statement = connection.by(
+            "SELECT * FROM listener_revisions
+             WHERE project_id = $1 AND lower(config_json ->> 'name') >= $2
+               AND lower(config_json ->> 'name') < $3
+               AND until_version IS NULL AND state <> 'deleted'
+             ORDER BY lower(config_json ->> 'name'), listener_id LIMIT $4",
+            "SELECT * FROM (
+                 SELECT *, lower((replace(config_json, '\\u0000', '\\ufffd')::json ->> 'name')
+                                 COLLATE \"C\") AS called
+                 FROM listener_revisions
+                 WHERE project_id = $1 AND until_version IS NULL AND state <> 'deleted') AS l
+             WHERE called >= $2 AND called < $3 ORDER BY called, listener_id LIMIT $4",
+        );
+        let rows = named(&mut connection, statement, project, name, limit).await?;
         rows.iter().map(listeners::listener).collect()
     }
 
@@ -282,16 +280,11 @@ impl Store {
         name: &str,
         limit: u32,
     ) -> StoreResult<Vec<KeyRecord>> {
-        let rows = self
-            .named(
-                "SELECT * FROM api_keys
-                 WHERE project_id = $1 AND lower(name) >= $2 AND lower(name) < $3
-                 ORDER BY lower(name), id LIMIT $4",
-                project,
-                name,
-                limit,
-            )
-            .await?;
+        let mut connection = self.read().await?;
+        let statement = "SELECT * FROM api_keys
+             WHERE project_id = $1 AND lower(name) >= $2 AND lower(name) < $3
+             ORDER BY lower(name), id LIMIT $4";
+        let rows = named(&mut connection, statement, project, name, limit).await?;
         rows.iter().map(api_keys::key).collect()
     }
 
@@ -324,7 +317,7 @@ impl Store {
         let mut connection = self.read().await?;
         let rows = query(
             "SELECT state, count(*) AS count
-             FROM (SELECT state FROM deliveries WHERE event_id = $1 AND project_id = $2 LIMIT $3)
+             FROM (SELECT state FROM deliveries WHERE event_id = $1 AND project_id = $2 LIMIT $3) AS counted
              GROUP BY state ORDER BY state",
         )
         .bind(event.to_string())
@@ -336,26 +329,24 @@ impl Store {
             .map(|row| Ok((row.parsed("state")?, row.number("count")?)))
             .collect()
     }
+}
 
-    /// The rows of `statement`, which looks in `project` for what is called like `name`.
-    async fn named(
-        &self,
-        statement: &'static str,
-        project: ProjectId,
-        name: &str,
-        limit: u32,
-    ) -> StoreResult<Vec<Row>> {
-        let mut connection = self.read().await?;
-        let beginning = name.to_ascii_lowercase();
-        let rows = query(statement)
-            .bind(project.to_string())
-            .bind(&beginning)
-            .bind(end_of(&beginning))
-            .bind(limit)
-            .fetch_all(&mut connection)
-            .await?;
-        Ok(rows)
-    }
+/// The rows of `statement`, which looks in `project` for what is called like `name`.
+async fn named(
+    connection: &mut Connection,
+    statement: &'static str,
+    project: ProjectId,
+    name: &str,
+    limit: u32,
+) -> StoreResult<Vec<Row>> {
+    let beginning = name.to_ascii_lowercase();
+    query(statement)
+        .bind(project.to_string())
+        .bind(&beginning)
+        .bind(end_of(&beginning))
+        .bind(limit)
+        .fetch_all(connection)
+        .await
 }
 
 fn known(row: &Row) -> StoreResult<KnownEvent> {

@@ -84,7 +84,7 @@ impl Store {
         state: Option<JobState>,
         window: &Window<JobId>,
     ) -> StoreResult<Listed<Job, JobId>> {
-        let mut snapshot = self.snapshot().await?;
+        let mut snapshot = self.browse().await?;
         let query = listed(project, state);
         let read = |row: &Row| job(row).map(Some);
         query.list(&mut snapshot, window, read).await

@@ -254,6 +254,14 @@ impl Store {
         }
     }
 
+    /// The same, to read lists in.
+    async fn browse(&self) -> StoreResult<Transaction> {
+        match &self.backend {
+            Backend::Sqlite(database) => database.snapshot().await,
+            Backend::Postgres(database) => database.browse().await,
+        }
+    }
+
     async fn read(&self) -> StoreResult<Reader> {
         match &self.backend {
             Backend::Sqlite(database) => database.read().await,

@@ -149,11 +149,12 @@ async fn write_uses(
     connection: &mut Connection,
     uses: &HashMap<KeyId, Timestamp>,
 ) -> StoreResult<()> {
-    let uses: Vec<_> = uses.iter().map(|(key, at)| (key, at.as_millis())).collect();
+    let mut uses: Vec<_> = uses.iter().map(|(key, at)| (key, at.as_millis())).collect();
+    uses.sort_unstable();
     query(
-        "UPDATE api_keys SET last_used_at = w.value ->> 1
-         FROM json_each($1) AS w
-         WHERE api_keys.id = w.value ->> 0 AND coalesce(last_used_at, 0) < w.value ->> 1",
+        "UPDATE api_keys SET last_used_at = w.at
+         FROM (SELECT value ->> 0 AS key, CAST(value ->> 1 AS BIGINT) AS at FROM json_each($1)) AS w
+         WHERE api_keys.id = w.key AND coalesce(last_used_at, 0) < w.at",
     )
     .bind(to_json(&uses)?)
     .execute(connection)
@@ -170,9 +171,12 @@ async fn write_refusals(
         columns: 4,
         tail: "ON CONFLICT (project_id, quota) DO UPDATE SET \
                count = quota_refusals.count + excluded.count, \
-               last_at = max(quota_refusals.last_at, excluded.last_at)",
+               last_at = CASE WHEN quota_refusals.last_at < excluded.last_at \
+                              THEN excluded.last_at ELSE quota_refusals.last_at END",
     };
-    let rows: Vec<_> = refusals.iter().collect();
+    let mut rows: Vec<_> = refusals.iter().collect();
+    // In one order on all nodes, so that they never wait for each other in a circle.
+    rows.sort_unstable_by_key(|(what, _)| **what);
     insert
         .run(connection, &rows, |values, ((project, quota), refusals)| {
             values

@@ -54,6 +54,16 @@ impl Database {
         Ok(self.readers.begin_with(begin).await?.into())
     }
 
+    /// A transaction in which all reads see one state, and rows are found along indexes in whose order
+    /// they are wanted, with one plan for all values: the database knows what is typical, and a list must
+    /// be quick whatever it is of.
+    pub(super) async fn browse(&self) -> StoreResult<Transaction> {
+        let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
+            SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off;
+            SET LOCAL enable_sort = off; SET LOCAL plan_cache_mode = force_generic_plan";
+        Ok(self.readers.begin_with(begin).await?.into())
+    }
+
     pub(super) async fn read(&self) -> StoreResult<Reader> {
         Ok(self.readers.acquire().await?.into())
     }

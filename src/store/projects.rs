@@ -113,7 +113,7 @@ impl Store {
         &self,
         window: &Window<ProjectId>,
     ) -> StoreResult<Listed<Project, ProjectId>> {
-        let mut snapshot = self.snapshot().await?;
+        let mut snapshot = self.browse().await?;
         let read = |row: &Row| project(row).map(Some);
         let query = listed();
         query.list(&mut snapshot, window, read).await

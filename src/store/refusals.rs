@@ -92,7 +92,7 @@ impl Store {
         filter: RefusalFilter,
         window: &Window<RefusalId>,
     ) -> StoreResult<Listed<RefusalRecord, RefusalId>> {
-        let mut snapshot = self.snapshot().await?;
+        let mut snapshot = self.browse().await?;
         let query = Query::of(&REFUSALS, project)
             .only("producer_id", filter.producer_id)
             .only("outcome", filter.outcome.map(RefusalOutcome::as_str));
@@ -178,7 +178,10 @@ async fn count(
     let insert = Insert {
         into: "refusal_totals (project_id, outcome, code, count, last_at)",
         columns: 5,
-        tail: "ON CONFLICT DO UPDATE SET count = count + excluded.count, last_at = excluded.last_at",
+        tail: "ON CONFLICT (project_id, outcome, code) DO UPDATE SET \
+               count = refusal_totals.count + excluded.count, \
+               last_at = CASE WHEN refusal_totals.last_at < excluded.last_at \
+                              THEN excluded.last_at ELSE refusal_totals.last_at END",
     };
     insert
         .run(connection, &counts, |values, ((outcome, code), count)| {

@@ -187,7 +187,7 @@ async fn end_secrets(
     now: Timestamp,
 ) -> StoreResult<()> {
     query(
-        "UPDATE endpoint_secrets SET expires_at = min(coalesce(expires_at, $2), $2)
+        "UPDATE endpoint_secrets SET expires_at = CASE WHEN expires_at < $2 THEN expires_at ELSE $2 END
          WHERE endpoint_id = $1",
     )
     .bind(id.to_string())

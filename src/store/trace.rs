@@ -96,11 +96,12 @@ impl Store {
         let mut connection = self.read().await?;
         let rows = query(
             "SELECT id, project_id, producer_id, source, type, subject, time, attributes_json,
-                    'absent' AS data_kind, x'' AS data, received_at, correlation_id, causation_id,
+                    'absent' AS data_kind, $2 AS data, received_at, correlation_id, causation_id,
                     path_json, state, rules_version, platform_version, erased_at
              FROM events WHERE id IN (SELECT value FROM json_each($1))",
         )
         .bind(list(ids))
+        .bind(Vec::new())
         .fetch_all(&mut connection)
         .await?;
         let records = rows.iter().map(|row| {
@@ -122,7 +123,7 @@ impl Store {
         limit: u32,
     ) -> StoreResult<Vec<Delivery>> {
         let mut connection = self.read().await?;
-        let rows = query(
+        let rows = query(connection.by(
             "SELECT d.*, q.due_at
              FROM json_each($1) AS w
              CROSS JOIN deliveries AS d
@@ -131,7 +132,15 @@ impl Store {
                             WHERE event_id = w.value AND ($2 IS NULL OR project_id || '' = $2)
                             ORDER BY id LIMIT $3)
              ORDER BY d.id",
-        )
+            "SELECT d.*, q.due_at
+             FROM json_each($1) AS w
+             CROSS JOIN LATERAL (
+                 SELECT * FROM deliveries
+                 WHERE event_id = w.value AND ($2 IS NULL OR project_id || '' = $2)
+                 ORDER BY event_id, id LIMIT $3) AS d
+             LEFT JOIN queue AS q ON q.delivery_id = d.id AND q.project_id = d.project_id
+             ORDER BY d.id",
+        ))
         .bind(list(events))
         .bind(project.map(|project| project.to_string()))
         .bind(limit)
@@ -177,12 +186,13 @@ impl Store {
             .collect();
         let mut connection = self.read().await?;
         let rows = query(
-            "SELECT r.listener_id, r.revision, r.config_json, w.value ->> 1 AS version
-             FROM json_each($1) AS w
+            "SELECT r.listener_id, r.revision, r.config_json, w.version
+             FROM (SELECT value ->> 0 AS listener, CAST(value ->> 1 AS BIGINT) AS version
+                   FROM json_each($1)) AS w
              CROSS JOIN listener_revisions AS r
-             WHERE r.listener_id = w.value ->> 0 AND r.state <> 'deleted'
-               AND r.from_version <= w.value ->> 1
-               AND (r.until_version IS NULL OR r.until_version > w.value ->> 1)",
+             WHERE r.listener_id = w.listener AND r.state <> 'deleted'
+               AND r.from_version <= w.version
+               AND (r.until_version IS NULL OR r.until_version > w.version)",
         )
         .bind(to_json(&wanted)?)
         .fetch_all(&mut connection)

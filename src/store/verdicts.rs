@@ -157,7 +157,7 @@ impl Store {
         // of deliveries, an event has only its own.
         let rows = query(
             "SELECT d.*, q.due_at FROM deliveries AS d
-             LEFT JOIN queue AS q ON q.delivery_id = d.id
+             LEFT JOIN queue AS q ON q.delivery_id = d.id AND q.project_id = d.project_id
              WHERE d.event_id = $1 AND d.project_id || '' = $2
                AND d.listener_id || '' IN (SELECT value FROM json_each($3))
              ORDER BY d.id",
@@ -240,12 +240,14 @@ impl Store {
         // The minute whose first and last event lie around this one goes before others; events that
         // are written together need not be in the order of their names.
         let rows = query(
-            "SELECT s.listener_id, s.reason, s.minute, s.count
+            "SELECT s.listener_id, s.reason, s.minute, CAST(sum(s.count) AS BIGINT) AS count
              FROM json_each($1) AS w
              CROSS JOIN skip_counts AS s
              WHERE s.project_id = $2 AND s.listener_id = w.value ->> 0
                AND s.reason = w.value ->> 1 AND s.minute >= $3 AND s.minute <= $4
-             ORDER BY (s.first_event <= $5 AND s.last_event >= $5) DESC, s.minute",
+             GROUP BY s.listener_id, s.reason, s.minute
+             ORDER BY max(CASE WHEN s.first_event <= $5 AND s.last_event >= $5
+                               THEN 1 ELSE 0 END) DESC, s.minute",
         )
         .bind(to_json(&wanted)?)
         .bind(project.to_string())

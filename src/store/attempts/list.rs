@@ -103,7 +103,7 @@ impl Store {
         filter: &AttemptFilter,
         window: &Window<AttemptId>,
     ) -> StoreResult<Listed<AttemptLine, AttemptId>> {
-        let mut snapshot = self.snapshot().await?;
+        let mut snapshot = self.browse().await?;
         let query = filter.query(project);
         let read = |row: &Row| line(row).map(Some);
         query.list(&mut snapshot, window, read).await

@@ -61,7 +61,7 @@ impl Store {
         from: From,
         limit: u32,
     ) -> StoreResult<Found> {
-        let mut snapshot = self.snapshot().await?;
+        let mut snapshot = self.browse().await?;
         let query = meant(filter, from).query(project);
         let id = |row: &Row| row.parsed::<DeliveryId>("id").map(Some);
         let window = window(filter, from, limit);
@@ -84,7 +84,7 @@ impl Store {
         filter: &Filter,
         from: From,
     ) -> StoreResult<Counted> {
-        let mut snapshot = self.snapshot().await?;
+        let mut snapshot = self.browse().await?;
         let query = meant(filter, from).query(project);
         let window = window(filter, from, u32::MAX);
         let (count, position) = query.count(&mut snapshot, &window).await?;

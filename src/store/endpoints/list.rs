@@ -47,11 +47,15 @@ impl EndpointFilter {
         Query::of(&ENDPOINTS, project)
             .only("state", self.state.map(EndpointState::as_str))
             .check(
-                "instr(lower(coalesce(e.name, '')), lower(",
-                self.name.as_deref(),
-                ")) > 0",
+                "lower(coalesce(e.name, '')) LIKE ",
+                self.name.as_deref().map(containing),
+                " ESCAPE '!'",
             )
-            .check("instr(lower(e.url), lower(", self.url.as_deref(), ")) > 0")
+            .check(
+                "lower(e.url) LIKE ",
+                self.url.as_deref().map(containing),
+                " ESCAPE '!'",
+            )
     }
 }
 
@@ -66,9 +70,21 @@ impl Store {
         filter: &EndpointFilter,
         window: &Window<EndpointId>,
     ) -> StoreResult<Listed<Endpoint, EndpointId>> {
-        let mut snapshot = self.snapshot().await?;
+        let mut snapshot = self.browse().await?;
         let read = |row: &Row| self.endpoint_of(row).map(Some);
         let query = filter.query(project);
         query.list(&mut snapshot, window, read).await
     }
+}
+
+/// The pattern of texts that have `part` in them, in small letters.
+fn containing(part: &str) -> String {
+    let mut pattern = "%".to_owned();
+    for character in part.to_ascii_lowercase().chars() {
+        if matches!(character, '%' | '_' | '!') {
+            pattern.push('!');
+        }
+        pattern.push(character);
+    }
+    pattern + "%"
 }

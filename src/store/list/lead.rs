@@ -5,19 +5,21 @@ use type_safe_id::{StaticType, TypeSafeId};
 use super::{
     Index, MAX_ARMS, MAX_HOPS, SCAN_BUDGET, Scope,
     query::{Query, Term, Value, Wanted},
-    sql::{Range, arms, push, source},
+    range::Range,
+    sql::{Part, owned, push, rows, source},
 };
 use crate::{
     domain::list::Order,
     store::{
         Connection, StoreResult,
-        sql::{Builder, unreadable},
+        sql::{Builder, Dialect, unreadable},
     },
 };
 
 /// The index that a list is read along, and where in it.
 #[derive(Debug)]
 pub(super) struct Lead {
+    pub(super) dialect: Dialect,
     pub(super) index: &'static Index,
     /// The values of its column, whose rows are merged; none where it has no column.
     pub(super) values: Option<Vec<Value>>,
@@ -53,17 +55,20 @@ impl Lead {
                 best = Some((lead, bound));
             }
         }
-        Ok(best.unwrap_or_else(|| (Self::all(query), Bound(None))))
+        let all = || (Self::all(query, connection.dialect()), Bound(None));
+        Ok(best.unwrap_or_else(all))
     }
 
     /// Every index that serves a term of `query`, or the one of all rows.
     async fn candidates(query: &Query, connection: &mut Connection) -> StoreResult<Vec<Self>> {
+        let dialect = connection.dialect();
         let mut candidates = Vec::new();
         for (place, term) in query.terms.iter().enumerate() {
             if let Some(index) = term.index
                 && let Some(values) = values(query, index, term, connection).await?
             {
                 candidates.push(Self {
+                    dialect,
                     index,
                     values: Some(values),
                     serves: Some(place),
@@ -71,15 +76,16 @@ impl Lead {
             }
         }
         if candidates.is_empty() {
-            candidates.push(Self::all(query));
+            candidates.push(Self::all(query, dialect));
         }
         Ok(candidates)
     }
 
-    pub(super) fn all(query: &Query) -> Self {
+    pub(super) fn all(query: &Query, dialect: Dialect) -> Self {
         let table = query.table;
         let values = table.all_values.iter().map(|value| Value::from(*value));
         Self {
+            dialect,
             index: &table.all,
             values: table.all.column.map(|_| values.collect()),
             serves: None,
@@ -108,11 +114,8 @@ impl Lead {
     /// The query for the last row that is looked at along it.
     pub(super) fn probe(&self, query: &Query, range: &Range) -> Builder {
         let mut probe = Builder::new("");
-        arms(&mut probe, query, self, range, false);
-        range.order(&mut probe, query.table);
-        probe
-            .push(" LIMIT 1 OFFSET ")
-            .push_bind(i64::from(SCAN_BUDGET) - 1);
+        let last = Part::After(SCAN_BUDGET - 1);
+        rows(&mut probe, query, self, range, false, last);
         probe
     }
 }
@@ -143,7 +146,7 @@ async fn values(
     if let Wanted::One(value) = &term.wanted {
         return Ok(Some(vec![value.clone()]));
     }
-    let hops = hops(query, index, term);
+    let hops = hops(query, connection.dialect(), index, term);
     let rows = hops.build().fetch_all(connection).await?;
     if rows.len() > MAX_HOPS as usize {
         return Ok(None);
@@ -165,14 +168,14 @@ async fn values(
 }
 
 /// Hops from value to value through an index: the cost follows their number, not that of the rows.
-pub(super) fn hops(query: &Query, index: &'static Index, term: &Term) -> Builder {
+pub(super) fn hops(query: &Query, dialect: Dialect, index: &'static Index, term: &Term) -> Builder {
     let (from, to) = term.wanted.range();
     let mut hops = Builder::new("WITH RECURSIVE hop (value) AS (SELECT ");
-    next_value(&mut hops, query, index, " >= ");
+    next_value(&mut hops, query, dialect, index, " >= ");
     push(&mut hops, &from);
     end(&mut hops, query, term.column, &to);
     hops.push(" UNION ALL SELECT (SELECT ");
-    next_value(&mut hops, query, index, " > ");
+    next_value(&mut hops, query, dialect, index, " > ");
     hops.push("hop.value");
     end(&mut hops, query, term.column, &to);
     hops.push(
@@ -182,11 +185,18 @@ pub(super) fn hops(query: &Query, index: &'static Index, term: &Term) -> Builder
     hops
 }
 
-fn next_value(hops: &mut Builder, query: &Query, index: &'static Index, beyond: &'static str) {
+fn next_value(
+    hops: &mut Builder,
+    query: &Query,
+    dialect: Dialect,
+    index: &'static Index,
+    beyond: &'static str,
+) {
     let alias = query.table.alias;
     let column = index.column.unwrap_or(query.table.id);
     hops.push(format_args!("min({alias}.{column})"));
-    source(hops, query, index, false);
+    source(hops, query, dialect, index, false);
+    owned(hops, query, index);
     hops.push(format_args!(" AND {alias}.{column}{beyond}"));
 }
 

@@ -12,12 +12,16 @@ mod lead;
 #[cfg(test)]
 pub(super) mod plans;
 mod query;
+mod range;
 mod sql;
 
 pub(super) use self::query::{Query, Wanted};
 
 /// How many rows a read looks at, whether or not they are meant: some 20 ms.
 pub const SCAN_BUDGET: u32 = 20_000;
+
+/// How many rows are read at a time where some of them are left out after that.
+const PORTION: u32 = 500;
 
 /// The most values of one column that a read merges the rows of; for more it looks at all rows.
 const MAX_ARMS: u32 = 32;

@@ -7,9 +7,9 @@ use type_safe_id::TypeSafeId;
 
 use super::{
     Index, Query,
-    lead::{Bound, Lead, hops},
+    lead::{Lead, hops},
     query::{Value, Wanted},
-    sql::Range,
+    range::Range,
 };
 use crate::{
     domain::{
@@ -36,7 +36,7 @@ use crate::{
         jobs,
         listeners::ListenerFilter,
         projects,
-        sql::{Builder, query},
+        sql::{Builder, Dialect, query},
     },
 };
 
@@ -413,6 +413,7 @@ fn assert_along(index: &str, plan: &[String]) {
 /// The rows of several values of the column of `index`.
 fn merged(query: &Query, index: &'static Index) -> Lead {
     Lead {
+        dialect: Dialect::Sqlite,
         index,
         values: Some(vec![Value::from("a"), Value::from("b"), Value::from("c")]),
         serves: (!query.terms.is_empty()).then_some(0),
@@ -437,17 +438,17 @@ async fn every_filter_of_every_list_is_served_by_its_index_in_both_orders() {
             let (lead, bound) = Lead::choose(&query, &mut snapshot, &range)
                 .await
                 .expect("a lead");
-            let rows = query.rows(&lead, &range, &bound, 50);
+            let rows = query.rows(&lead, &range.up_to(&bound), 51);
             assert_along(&index, &plan(&store, rows).await);
             if let Some(term) = query.terms.first()
                 && let Some(own) = term.index
                 && !matches!(term.wanted, Wanted::One(_))
             {
-                let rows = query.rows(&merged(&query, own), &range, &Bound(None), 50);
+                let rows = query.rows(&merged(&query, own), &range, 51);
                 let steps = plan(&store, rows).await;
                 assert_along(&index, &steps);
                 assert!(steps.iter().any(|step| step.contains("MERGE")), "{steps:?}");
-                let steps = plan(&store, hops(&query, own, term)).await;
+                let steps = plan(&store, hops(&query, Dialect::Sqlite, own, term)).await;
                 let covering = format!("COVERING INDEX {index} (");
                 assert!(
                     steps.iter().any(|step| step.contains(&covering)),

@@ -4,9 +4,10 @@ use futures_util::TryStreamExt as _;
 use type_safe_id::{StaticType, TypeSafeId};
 
 use super::{
-    Index, Table,
-    lead::{Bound, Lead},
-    sql::{Range, arms, residual},
+    Index, PORTION, Table,
+    lead::Lead,
+    range::Range,
+    sql::{Part, residual, rows},
 };
 use crate::{
     domain::{
@@ -146,28 +147,40 @@ impl Query {
     ) -> StoreResult<Listed<T, TypeSafeId<K>>> {
         let range = Range::of(window);
         let (lead, bound) = Lead::choose(self, connection, &range).await?;
-        let query = self.rows(&lead, &range, &bound, window.limit);
-        let mut rows = query.build().fetch(connection);
+        let mut range = range.up_to(&bound);
         let mut entries = Vec::new();
         let mut last = None;
-        while let Some(row) = rows.try_next().await? {
-            if !self.lets_through(&lead, &row)? {
-                continue;
+        loop {
+            let portion = self.portion(&lead, window.limit);
+            let query = self.rows(&lead, &range, portion);
+            let mut rows = query.build().fetch(connection);
+            let mut looked_at = 0;
+            while let Some(row) = rows.try_next().await? {
+                looked_at += 1;
+                if looked_at == portion {
+                    range = range.behind(row.text(self.table.id)?);
+                }
+                if !self.lets_through(&lead, &row)? {
+                    continue;
+                }
+                let Some(entry) = read(&row)? else { continue };
+                let is_full = entries.len() == window.limit as usize;
+                if !is_full {
+                    last = Some(row.parsed(self.table.id)?);
+                }
+                if is_full || enough(&entry) {
+                    entries.extend((!is_full).then_some(entry));
+                    return Ok(Listed {
+                        entries,
+                        next: last,
+                        scanned_until: None,
+                    });
+                }
+                entries.push(entry);
             }
-            let Some(entry) = read(&row)? else { continue };
-            let is_full = entries.len() == window.limit as usize;
-            if !is_full {
-                last = Some(row.parsed(self.table.id)?);
+            if looked_at < portion {
+                break;
             }
-            if is_full || enough(&entry) {
-                entries.extend((!is_full).then_some(entry));
-                return Ok(Listed {
-                    entries,
-                    next: last,
-                    scanned_until: None,
-                });
-            }
-            entries.push(entry);
         }
         let next = bound.last::<K>()?;
         Ok(Listed {
@@ -186,27 +199,31 @@ impl Query {
         let range = Range::of(window);
         let (lead, bound) = Lead::choose(self, connection, &range).await?;
         let mut query = Builder::new("SELECT count(*) AS count FROM (");
-        arms(&mut query, self, &lead, &range.up_to(&bound), true);
+        let range = range.up_to(&bound);
+        rows(&mut query, self, &lead, &range, true, Part::All);
         query.push(") AS meant");
         let row = query.build().fetch_one(connection).await?;
         Ok((row.number("count")?, bound.last::<K>()?))
     }
 
-    /// The query for the rows of a window.
-    pub(super) fn rows(&self, lead: &Lead, range: &Range, bound: &Bound, limit: u32) -> Builder {
+    /// The query for the first `number` rows of a range.
+    pub(super) fn rows(&self, lead: &Lead, range: &Range, number: u32) -> Builder {
         let mut query = Builder::new("");
-        arms(&mut query, self, lead, &range.up_to(bound), true);
-        range.order(&mut query, self.table);
-        // One more than is shown tells whether there is a next page. Where rows are left out after
-        // they were read, reading ends by itself.
-        if !self.leaves_out(lead) {
-            query.push(" LIMIT ").push_bind(i64::from(limit) + 1);
-        }
+        rows(&mut query, self, lead, range, true, Part::First(number));
         query
     }
 
+    /// How many rows are read at a time for a page of `limit`.
+    fn portion(&self, lead: &Lead, limit: u32) -> u32 {
+        match self.leaves_out(lead) {
+            true => PORTION,
+            // One more than is shown tells whether there is a next page.
+            false => limit.saturating_add(1),
+        }
+    }
+
     /// Whether rows that were read may be left out.
-    pub(super) fn leaves_out(&self, lead: &Lead) -> bool {
+    fn leaves_out(&self, lead: &Lead) -> bool {
         self.is_picky || residual(self, lead).any(|term| term.wanted.subject().is_some())
     }
 
@@ -262,7 +279,7 @@ impl Wanted {
 }
 
 /// What comes after every character of a name that the gateway knows.
-const LAST: &str = "~";
+pub(super) const LAST: &str = "~";
 
 impl From<String> for Value {
     fn from(text: String) -> Self {

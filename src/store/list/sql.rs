@@ -1,143 +1,215 @@
-//! The SQL of lists. What only SQLite understands stands in [`source`].
-
-use type_safe_id::{StaticType, TypeSafeId};
+//! The SQL of lists.
 
 use super::{
     Index, Scope, Table,
-    lead::{Bound, Lead},
-    query::{Query, Term, Value, Wanted},
+    lead::Lead,
+    query::{LAST, Query, Term, Value, Wanted},
+    range::Range,
 };
-use crate::{
-    domain::{
-        ids::first_at,
-        list::{Order, Window},
-    },
-    store::sql::Builder,
-};
+use crate::store::sql::{Builder, Dialect};
 
-/// A range of ids, in an order.
-#[derive(Debug, Clone)]
-pub(super) struct Range {
-    pub(super) order: Order,
-    /// `>` or `>=`, and an id.
-    from: Option<(&'static str, String)>,
-    /// `<` or `<=`, and an id.
-    to: Option<(&'static str, String)>,
+/// Which of the rows along a lead are read.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Part {
+    /// The first so many.
+    First(u32),
+    /// The one after so many.
+    After(u32),
+    /// All, in any order.
+    All,
 }
 
-impl Range {
-    /// The ids that a window shows.
-    pub(super) fn of<K: StaticType>(window: &Window<TypeSafeId<K>>) -> Self {
-        let since = window.since.map(|since| first_at::<K>(since).to_string());
-        let until = window.until.map(|until| first_at::<K>(until).to_string());
-        let after = window.after.as_ref().map(TypeSafeId::to_string);
-        let (above, below) = match window.order {
-            Order::Newest => (None, after),
-            Order::Oldest => (after, None),
-        };
-        // One bound on each side: an index is entered at one place, and read up to another.
-        let from = match (since, above) {
-            (Some(since), Some(above)) if above < since => Some((" >= ", since)),
-            (_, Some(above)) => Some((" > ", above)),
-            (since, None) => since.map(|since| (" >= ", since)),
-        };
-        let to = match (until, below) {
-            (Some(until), Some(below)) => Some(until.min(below)),
-            (until, below) => until.or(below),
-        };
-        Self {
-            order: window.order,
-            from,
-            to: to.map(|to| (" < ", to)),
+impl Part {
+    /// How many rows it takes to find it; none where all are read.
+    fn reach(self) -> Option<i64> {
+        match self {
+            Self::First(number) => Some(number.into()),
+            Self::After(number) => Some(i64::from(number) + 1),
+            Self::All => None,
         }
-    }
-
-    /// The part of it up to the last row that is looked at.
-    pub(super) fn up_to(&self, bound: &Bound) -> Self {
-        let mut range = self.clone();
-        if let Some(last) = bound.0.clone() {
-            match self.order {
-                Order::Newest => range.from = Some((" >= ", last)),
-                Order::Oldest => range.to = Some((" <= ", last)),
-            }
-        }
-        range
-    }
-
-    /// Puts the rows of `table` into order.
-    pub(super) fn order(&self, sql: &mut Builder, table: &Table) {
-        let direction = match self.order {
-            Order::Newest => " DESC",
-            Order::Oldest => "",
-        };
-        sql.push(format_args!(" ORDER BY {}{direction}", table.id));
     }
 }
 
 /// The rows along `lead` within `range`: `whole` ones that have all that the query asks for, or the
 /// ids of all. The rows of several values are merged in the order that is asked for behind it.
-pub(super) fn arms(sql: &mut Builder, query: &Query, lead: &Lead, range: &Range, whole: bool) {
-    let Some(values) = &lead.values else {
-        return arm(sql, query, lead, None, range, whole);
-    };
-    for (place, value) in values.iter().enumerate() {
-        if place > 0 {
-            sql.push(" UNION ALL ");
-        }
-        arm(sql, query, lead, Some(value), range, whole);
-    }
-}
-
-fn arm(
+pub(super) fn rows(
     sql: &mut Builder,
     query: &Query,
     lead: &Lead,
-    value: Option<&Value>,
     range: &Range,
     whole: bool,
+    part: Part,
 ) {
-    let Table { alias, id, .. } = query.table;
-    match whole {
-        true => sql.push(format_args!("SELECT {}", query.table.columns)),
-        false => sql.push(format_args!("SELECT {alias}.{id}")),
+    let arm = Arm {
+        query,
+        lead,
+        range,
+        whole,
+        part,
     };
-    source(sql, query, lead.index, whole);
-    if let (Some(column), Some(value)) = (lead.index.column, value) {
-        sql.push(format_args!(" AND {alias}.{column} = "));
-        push(sql, value);
+    match &lead.values {
+        None => arm.push(sql, None),
+        Some(values) => {
+            for (place, value) in values.iter().enumerate() {
+                if place > 0 {
+                    sql.push(" UNION ALL ");
+                }
+                arm.push(sql, Some(value));
+            }
+        }
     }
-    for (than, id_bound) in range.from.iter().chain(&range.to) {
-        sql.push(format_args!(" AND {alias}.{id}{than}"));
-        sql.push_bind(id_bound.clone());
-    }
-    if whole {
-        rest(sql, query, lead);
+    if let Some(reach) = part.reach() {
+        sql.push(format_args!(
+            " ORDER BY {}{}",
+            query.table.id,
+            range.direction()
+        ));
+        match part {
+            Part::After(number) => sql.push(" LIMIT 1 OFFSET ").push_bind(i64::from(number)),
+            _ => sql.push(" LIMIT ").push_bind(reach),
+        };
     }
 }
 
-/// Where rows come from: a table, along an index, of an owner. The index is named because SQLite
-/// keeps no figures of what is where; PostgreSQL does, and has no such clause.
-pub(super) fn source(sql: &mut Builder, query: &Query, index: &'static Index, whole: bool) {
-    let Table {
-        name, alias, owner, ..
-    } = query.table;
+/// The rows of one value.
+struct Arm<'a> {
+    query: &'a Query,
+    lead: &'a Lead,
+    range: &'a Range,
+    whole: bool,
+    part: Part,
+}
+
+impl Arm<'_> {
+    fn push(&self, sql: &mut Builder, value: Option<&Value>) {
+        match self.lead.dialect {
+            Dialect::Sqlite => self.push_for_sqlite(sql, value),
+            Dialect::Postgres => self.push_for_postgres(sql, value),
+        }
+    }
+
+    fn push_for_sqlite(&self, sql: &mut Builder, value: Option<&Value>) {
+        let Table { alias, id, .. } = self.query.table;
+        self.push_source(sql);
+        owned(sql, self.query, self.lead.index);
+        if let (Some(column), Some(value)) = (self.lead.index.column, value) {
+            sql.push(format_args!(" AND {alias}.{column} = "));
+            push(sql, value);
+        }
+        for (than, id_bound) in self.range.from.iter().chain(&self.range.to) {
+            sql.push(format_args!(" AND {alias}.{id}{than}"));
+            sql.push_bind(id_bound.clone());
+        }
+        if self.whole {
+            rest(sql, self.query, self.lead);
+        }
+    }
+
+    /// The same for PostgreSQL, which cannot be told an index, and which goes by what it believes of how
+    /// rows are spread: it would as soon look through all rows by their ids for those of an endpoint
+    /// that had its last a year ago. So the columns of the index are compared, and ordered by, as one
+    /// row: no other index has rows in that order. The ids stand alone as well, because that tells which
+    /// partitions have a part in it.
+    fn push_for_postgres(&self, sql: &mut Builder, value: Option<&Value>) {
+        let Table { alias, id, .. } = self.query.table;
+        sql.push("(");
+        self.push_source(sql);
+        if let Some(column) = self.lead.index.column {
+            // Indexes without nulls are taken only by who says so.
+            sql.push(format_args!(" AND {alias}.{column} IS NOT NULL"));
+        }
+        let columns = self.columns();
+        let names = |direction: &str| {
+            let names = columns.iter().copied().chain([*id]);
+            let names = names.map(|column| format!("{alias}.{column}{direction}"));
+            names.collect::<Vec<_>>().join(", ")
+        };
+        let (first, last) = ((" >= ", String::new()), (" < ", LAST.to_owned()));
+        let from = self.range.from.clone().unwrap_or(first);
+        let to = self.range.to.clone().unwrap_or(last);
+        for (than, id_bound) in [from, to] {
+            sql.push(format_args!(" AND ({}){than}(", names("")));
+            for column in &columns {
+                match value {
+                    Some(value) if Some(*column) == self.lead.index.column => push(sql, value),
+                    _ => {
+                        sql.push_bind(self.query.owner.clone());
+                    }
+                }
+                sql.push(", ");
+            }
+            sql.push_bind(id_bound).push(")");
+        }
+        for (than, id_bound) in self.range.from.iter().chain(&self.range.to) {
+            sql.push(format_args!(" AND {alias}.{id}{than}"));
+            sql.push_bind(id_bound.clone());
+        }
+        if self.whole {
+            rest(sql, self.query, self.lead);
+        }
+        sql.push(format_args!(" ORDER BY {}", names(self.range.direction())));
+        if let Some(reach) = self.part.reach() {
+            sql.push(" LIMIT ").push_bind(reach);
+        }
+        sql.push(")");
+    }
+
+    /// The columns of the index before the id.
+    fn columns(&self) -> Vec<&'static str> {
+        let index = self.lead.index;
+        let owned = index.scope == Scope::Owner && self.query.owner.is_some();
+        let owner = owned.then_some(self.query.table.owner);
+        owner.into_iter().chain(index.column).collect()
+    }
+
+    fn push_source(&self, sql: &mut Builder) {
+        let Table { alias, id, .. } = self.query.table;
+        match self.whole {
+            true => sql.push(format_args!("SELECT {}", self.query.table.columns)),
+            false => sql.push(format_args!("SELECT {alias}.{id}")),
+        };
+        source(
+            sql,
+            self.query,
+            self.lead.dialect,
+            self.lead.index,
+            self.whole,
+        );
+    }
+}
+
+/// Where rows come from: a table, along an index, of an owner. SQLite is told the index, because it
+/// keeps no figures of what is where.
+pub(super) fn source(
+    sql: &mut Builder,
+    query: &Query,
+    dialect: Dialect,
+    index: &'static Index,
+    whole: bool,
+) {
+    let Table { name, alias, .. } = query.table;
     sql.push(format_args!(" FROM {name} AS {alias}"));
-    if let Some(index) = index.name {
+    if let (Some(index), Dialect::Sqlite) = (index.name, dialect) {
         sql.push(format_args!(" INDEXED BY {index}"));
     }
     if whole {
         sql.push(query.table.join);
     }
     sql.push(" WHERE TRUE");
-    if let (Some(whose), Scope::Owner) = (&query.owner, index.scope) {
-        sql.push(format_args!(" AND {alias}.{owner} = "));
-        sql.push_bind(whose.clone());
-    }
     if let Some(fixed) = query.table.always {
         sql.push(format_args!(" AND {alias}.{} {}", fixed.column, fixed.is));
     }
     if let (Some(column), Some(except)) = (index.column, index.except) {
         sql.push(format_args!(" AND {alias}.{column} <> '{except}'"));
+    }
+}
+
+/// Whose rows they are, where that stands first in the index.
+pub(super) fn owned(sql: &mut Builder, query: &Query, index: &'static Index) {
+    let Table { alias, owner, .. } = query.table;
+    if let (Some(whose), Scope::Owner) = (&query.owner, index.scope) {
+        sql.push(format_args!(" AND {alias}.{owner} = "));
+        sql.push_bind(whose.clone());
     }
 }
 

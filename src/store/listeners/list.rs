@@ -6,7 +6,7 @@ use crate::{
         event::EventType,
         ids::{EndpointId, ListenerId, ProjectId},
         list::{Listed, Window},
-        listener::{Listener, ListenerState},
+        listener::{Listener, ListenerConfig, ListenerState, Reaction},
     },
     rules::On,
     store::{
@@ -53,25 +53,36 @@ impl ListenerFilter {
     pub(in crate::store) fn query(&self, project: ProjectId) -> Query {
         Query::of(&LISTENERS, project)
             .only("state", self.state.map(ListenerState::as_str))
-            .check(
-                "instr(lower(coalesce(l.config_json ->> '$.name', '')), lower(",
-                self.name.as_deref(),
-                ")) > 0",
-            )
-            .check(
-                "EXISTS (SELECT 1 FROM json_each(l.config_json, '$.reactions') AS r \
-                 WHERE r.value ->> '$.webhook.endpoint' = ",
-                self.endpoint.map(|endpoint| endpoint.to_string()),
-                ")",
-            )
-            .picky(self.hears.is_some())
+            .picky(self.hears.is_some() || self.name.is_some() || self.endpoint.is_some())
     }
 
     fn lets_through(&self, listener: &Listener) -> StoreResult<bool> {
+        let config = &listener.config;
+        Ok(self.fits_name(config) && self.fits_endpoint(config) && self.fits_type(config)?)
+    }
+
+    fn fits_name(&self, config: &ListenerConfig) -> bool {
+        let name = config.name.as_deref().unwrap_or_default();
+        let has = |part: &String| {
+            name.to_ascii_lowercase()
+                .contains(&part.to_ascii_lowercase())
+        };
+        self.name.as_ref().is_none_or(has)
+    }
+
+    fn fits_endpoint(&self, config: &ListenerConfig) -> bool {
+        let goes_to = |to: EndpointId| {
+            let mut reactions = config.reactions.iter();
+            reactions.any(|it| matches!(it, Reaction::Webhook { endpoint } if *endpoint == to))
+        };
+        self.endpoint.is_none_or(goes_to)
+    }
+
+    fn fits_type(&self, config: &ListenerConfig) -> StoreResult<bool> {
         let Some(event_type) = &self.hears else {
             return Ok(true);
         };
-        let on = On::parse(&listener.config.on);
+        let on = On::parse(&config.on);
         let on = on.map_err(|refusal| unreadable("config_json", refusal))?;
         Ok(on.matches(event_type.as_str()))
     }
@@ -88,7 +99,7 @@ impl Store {
         filter: &ListenerFilter,
         window: &Window<ListenerId>,
     ) -> StoreResult<Listed<Listener, ListenerId>> {
-        let mut snapshot = self.snapshot().await?;
+        let mut snapshot = self.browse().await?;
         let read = |row: &Row| {
             let listener = listener(row)?;
             Ok(filter.lets_through(&listener)?.then_some(listener))

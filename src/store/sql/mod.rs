@@ -7,6 +7,7 @@
 mod builder;
 mod connection;
 mod insert;
+mod nul;
 mod query;
 mod row;
 mod value;

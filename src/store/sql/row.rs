@@ -1,10 +1,11 @@
 //! Reading the columns of a row into what the domain knows.
 
-use std::{fmt::Display, str::FromStr};
+use std::{borrow::Cow, fmt::Display, str::FromStr};
 
 use serde::{Serialize, de::DeserializeOwned};
 use sqlx::{ColumnIndex, Decode, Postgres, Row as _, Type, postgres::PgRow, sqlite::SqliteRow};
 
+use super::nul;
 use crate::{
     domain::time::Timestamp,
     store::{StoreError, StoreResult},
@@ -20,7 +21,7 @@ pub(in crate::store) enum Row {
 impl Row {
     /// A text that parses as `T`: an identifier, or the name of a member of a closed list.
     pub(in crate::store) fn parsed<T: FromStr>(&self, column: &'static str) -> StoreResult<T> {
-        parse(column, self.str(column)?)
+        parse(column, &self.str(column)?)
     }
 
     /// The same, where the column may be null.
@@ -29,17 +30,17 @@ impl Row {
         column: &'static str,
     ) -> StoreResult<Option<T>> {
         let text = self.str_opt(column)?;
-        text.map(|text| parse(column, text)).transpose()
+        text.map(|text| parse(column, &text)).transpose()
     }
 
     /// A text.
     pub(in crate::store) fn text(&self, column: &'static str) -> StoreResult<String> {
-        Ok(self.str(column)?.to_owned())
+        Ok(self.str(column)?.into_owned())
     }
 
     /// A text, where the column may be null.
     pub(in crate::store) fn text_opt(&self, column: &'static str) -> StoreResult<Option<String>> {
-        Ok(self.str_opt(column)?.map(str::to_owned))
+        Ok(self.str_opt(column)?.map(Cow::into_owned))
     }
 
     /// A number that fits into `T`.
@@ -89,20 +90,20 @@ impl Row {
         column: &'static str,
     ) -> StoreResult<T> {
         let text = self.str(column)?;
-        serde_json::from_str(text).map_err(|_| unreadable(column, text))
+        serde_json::from_str(&text).map_err(|_| unreadable(column, text))
     }
 
-    fn str(&self, column: &'static str) -> StoreResult<&str> {
+    fn str(&self, column: &'static str) -> StoreResult<Cow<'_, str>> {
         Ok(match self {
-            Self::Sqlite(row) => row.try_get(column)?,
-            Self::Postgres(row) => row.try_get(column)?,
+            Self::Sqlite(row) => Cow::Borrowed(row.try_get(column)?),
+            Self::Postgres(row) => nul::read(row.try_get(column)?),
         })
     }
 
-    fn str_opt(&self, column: &'static str) -> StoreResult<Option<&str>> {
+    fn str_opt(&self, column: &'static str) -> StoreResult<Option<Cow<'_, str>>> {
         Ok(match self {
-            Self::Sqlite(row) => row.try_get(column)?,
-            Self::Postgres(row) => row.try_get(column)?,
+            Self::Sqlite(row) => row.try_get::<Option<&str>, _>(column)?.map(Cow::Borrowed),
+            Self::Postgres(row) => row.try_get::<Option<_>, _>(column)?.map(nul::read),
         })
     }
 
@@ -175,7 +176,10 @@ impl Scalar for Option<String> {
     fn of(row: &Row) -> StoreResult<Self> {
         Ok(match row {
             Row::Sqlite(row) => row.try_get(0)?,
-            Row::Postgres(row) => row.try_get(0)?,
+            Row::Postgres(row) => {
+                let kept: Option<&str> = row.try_get(0)?;
+                kept.map(|kept| nul::read(kept).into_owned())
+            }
         })
     }
 }

@@ -2,6 +2,8 @@
 
 use sqlx::{Arguments as _, error::BoxDynError, postgres::PgArguments, sqlite::SqliteArguments};
 
+use super::nul;
+
 /// A value that a statement takes; none stands for null.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::store) enum Value {
@@ -87,10 +89,13 @@ pub(super) fn for_postgres(values: Vec<Value>) -> Result<PgArguments, BoxDynErro
     let mut bound = PgArguments::default();
     for value in values {
         match value {
-            Value::Text(text) => bound.add(text)?,
+            Value::Text(text) => bound.add(text.map(nul::kept))?,
             Value::Number(number) => bound.add(number)?,
             Value::Bytes(bytes) => bound.add(bytes)?,
-            Value::Texts(texts) => bound.add(texts)?,
+            Value::Texts(texts) => {
+                let texts = texts.into_iter().map(nul::kept);
+                bound.add(texts.collect::<Vec<_>>())?;
+            }
         }
     }
     Ok(bound)
