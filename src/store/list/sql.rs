@@ -9,7 +9,7 @@ use super::{
 use crate::store::sql::{Builder, Dialect};
 
 /// Which of the rows along a lead are read.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Part {
     /// The first so many.
     First(u32),
@@ -40,34 +40,45 @@ pub(super) fn rows(
     whole: bool,
     part: Part,
 ) {
+    let values: Vec<_> = match &lead.values {
+        None => vec![None],
+        Some(values) => values.iter().map(Some).collect(),
+    };
+    let is_merged = values.len() > 1;
     let arm = Arm {
         query,
         lead,
         range,
         whole,
-        part,
+        reach: part.reach().filter(|_| is_merged),
     };
-    match &lead.values {
-        None => arm.push(sql, None),
-        Some(values) => {
-            for (place, value) in values.iter().enumerate() {
-                if place > 0 {
-                    sql.push(" UNION ALL ");
-                }
-                arm.push(sql, Some(value));
+    for (place, value) in values.into_iter().enumerate() {
+        if place > 0 {
+            sql.push(" UNION ALL ");
+        }
+        match lead.dialect {
+            Dialect::Sqlite => arm.push_for_sqlite(sql, value),
+            Dialect::Postgres if is_merged => {
+                sql.push("(");
+                arm.push_for_postgres(sql, value);
+                sql.push(")");
             }
+            Dialect::Postgres => arm.push_for_postgres(sql, value),
         }
     }
-    if let Some(reach) = part.reach() {
-        sql.push(format_args!(
-            " ORDER BY {}{}",
-            query.table.id,
-            range.direction()
-        ));
-        match part {
-            Part::After(number) => sql.push(" LIMIT 1 OFFSET ").push_bind(i64::from(number)),
-            _ => sql.push(" LIMIT ").push_bind(reach),
-        };
+    // On PostgreSQL the rows of one value are in order as they come.
+    if part != Part::All && (is_merged || lead.dialect == Dialect::Sqlite) {
+        let (id, direction) = (query.table.id, range.direction());
+        sql.push(format_args!(" ORDER BY {id}{direction}"));
+    }
+    match part {
+        Part::First(number) => {
+            sql.push(" LIMIT ").push_bind(i64::from(number));
+        }
+        Part::After(number) => {
+            sql.push(" LIMIT 1 OFFSET ").push_bind(i64::from(number));
+        }
+        Part::All => {}
     }
 }
 
@@ -77,17 +88,11 @@ struct Arm<'a> {
     lead: &'a Lead,
     range: &'a Range,
     whole: bool,
-    part: Part,
+    /// How many rows of each value it takes; none where all are read, or there is one value.
+    reach: Option<i64>,
 }
 
 impl Arm<'_> {
-    fn push(&self, sql: &mut Builder, value: Option<&Value>) {
-        match self.lead.dialect {
-            Dialect::Sqlite => self.push_for_sqlite(sql, value),
-            Dialect::Postgres => self.push_for_postgres(sql, value),
-        }
-    }
-
     fn push_for_sqlite(&self, sql: &mut Builder, value: Option<&Value>) {
         let Table { alias, id, .. } = self.query.table;
         self.push_source(sql);
@@ -112,7 +117,6 @@ impl Arm<'_> {
     /// partitions have a part in it.
     fn push_for_postgres(&self, sql: &mut Builder, value: Option<&Value>) {
         let Table { alias, id, .. } = self.query.table;
-        sql.push("(");
         self.push_source(sql);
         if let Some(column) = self.lead.index.column {
             // Indexes without nulls are taken only by who says so.
@@ -148,10 +152,9 @@ impl Arm<'_> {
             rest(sql, self.query, self.lead);
         }
         sql.push(format_args!(" ORDER BY {}", names(self.range.direction())));
-        if let Some(reach) = self.part.reach() {
+        if let Some(reach) = self.reach {
             sql.push(" LIMIT ").push_bind(reach);
         }
-        sql.push(")");
     }
 
     /// The columns of the index before the id.
