@@ -98,8 +98,21 @@ impl App {
     /// # Errors
     /// [`AppError`] if the gateway cannot start.
     pub async fn start(config: &Config, own: SocketAddr) -> Result<Self, AppError> {
+        Self::start_by(Clock::system(), config, own).await
+    }
+
+    /// The same, with a clock that is not the system's.
+    ///
+    /// # Errors
+    /// As [`App::start`].
+    pub async fn start_by(
+        clock: Clock,
+        config: &Config,
+        own: SocketAddr,
+    ) -> Result<Self, AppError> {
         raise_file_limit();
-        let Basics { clock, chance, ids } = Basics::system();
+        let chance = Chance::from_system();
+        let ids = Arc::new(Ids::new(chance.clone()));
         let keys = Keys::open(config, &chance, &clock)?;
         let store = open_store(config, keys.sealing, &chance).await?;
         let network = Network::open(config, own, &store, &clock).await?;
@@ -168,24 +181,6 @@ impl App {
         }
         store.close().await;
         ended
-    }
-}
-
-/// What everything is given: time, chance and identifiers.
-struct Basics {
-    clock: Clock,
-    chance: Chance,
-    ids: Arc<Ids>,
-}
-
-impl Basics {
-    fn system() -> Self {
-        let chance = Chance::from_system();
-        Self {
-            clock: Clock::system(),
-            ids: Arc::new(Ids::new(chance.clone())),
-            chance,
-        }
     }
 }
 

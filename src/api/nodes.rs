@@ -60,6 +60,9 @@ pub struct NodeView {
     /// goes by its own.
     #[schema(example = 12)]
     clock_ahead_ms: Option<i64>,
+    /// What may make the database lose what it has acknowledged, as this node found it when it started.
+    #[schema(example = json!([]))]
+    weaknesses: Vec<String>,
 }
 
 /// What a node has in memory: each endpoint that it sends to has a lane.
@@ -117,6 +120,7 @@ impl NodeView {
                 in_flight: lanes.in_flight,
             },
             clock_ahead_ms: node.status.clock_ahead_ms,
+            weaknesses: node.status.weaknesses,
         }
     }
 }

@@ -47,6 +47,8 @@ pub struct NodeStatus {
     pub lanes: LanesStatus,
     /// By how many milliseconds its own clock is ahead of the database's; none if it uses its own.
     pub clock_ahead_ms: Option<i64>,
+    /// What may make the database lose what it has acknowledged, in a sentence each.
+    pub weaknesses: Vec<String>,
 }
 
 /// What the lanes of a node hold.

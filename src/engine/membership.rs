@@ -130,6 +130,17 @@ impl Membership {
         }
     }
 
+    /// Waits until this node leads.
+    pub(super) async fn leading(&self) {
+        loop {
+            let changed = self.changed.notified();
+            if self.leads() {
+                return;
+            }
+            changed.await;
+        }
+    }
+
     /// This node as others see it.
     fn describe(&self, status: NodeStatus) -> Node {
         let standing = *self.standing();
@@ -217,9 +228,11 @@ impl Gateway {
 
 /// What this node says about itself.
 fn status(context: &Context, lanes: &Lanes) -> NodeStatus {
+    let weaknesses = context.store.weaknesses().iter();
     NodeStatus {
         lanes: lanes.status(),
         clock_ahead_ms: context.clock.ahead(),
+        weaknesses: weaknesses.map(ToString::to_string).collect(),
     }
 }
 

@@ -6,6 +6,8 @@
 
 use std::time::Duration;
 
+use sqlx::AssertSqlSafe;
+
 use super::{
     Backend, Connection, Store, StoreResult,
     journal::Journal,
@@ -27,11 +29,8 @@ const REMEMBERED: Duration = Duration::from_secs(24 * 60 * 60);
 const MOST_REMEMBERED: i64 = 100;
 
 /// The time by the clock of the database, read once, as `clock.now`.
-macro_rules! clock {
-    () => {
-        "(SELECT CAST(floor(extract(epoch FROM clock_timestamp()) * 1000) AS BIGINT) AS now) AS clock"
-    };
-}
+const CLOCK: &str =
+    "(SELECT CAST(floor(extract(epoch FROM clock_timestamp()) * 1000) AS BIGINT) AS now) AS clock";
 
 /// A node that joins.
 #[derive(Debug)]
@@ -124,29 +123,33 @@ impl Store {
         lasts: Duration,
         status: &NodeStatus,
     ) -> StoreResult<Option<Heartbeat>> {
-        let mut transaction = self.write().await?;
-        let row = query(concat!(
-            "UPDATE nodes SET heartbeat_at = clock.now, lease_until = clock.now + $3,
-                                  status_json = $4
-                 FROM ",
-            clock!(),
-            "
-                 WHERE id = $1 AND epoch = $2 AND state = 'live'
-                 RETURNING clock.now"
-        ))
+        let Backend::Postgres(database) = &self.backend else {
+            return Ok(None);
+        };
+        let mut vital = database.vital().await?;
+        let row = query(AssertSqlSafe(format!(
+            "UPDATE nodes
+             SET heartbeat_at = clock.now, lease_until = clock.now + $3, status_json = $4
+             FROM {CLOCK}
+             WHERE id = $1 AND epoch = $2 AND state = 'live'
+             RETURNING clock.now"
+        )))
         .bind(lease.node.to_string())
         .bind(number(lease.epoch))
         .bind(millis(lasts))
         .bind(to_json(status)?)
-        .fetch_optional(&mut transaction)
+        .fetch_optional(&mut vital)
         .await?;
-        let Some(row) = row else {
-            return Ok(None);
+        let heartbeat = match row {
+            Some(row) => {
+                let now = row.time("now")?;
+                let others = others(&mut vital, lease, now).await?;
+                Some(Heartbeat { now, others })
+            }
+            None => None,
         };
-        let now = row.time("now")?;
-        let others = others(&mut transaction, lease, now).await?;
-        transaction.commit().await?;
-        Ok(Some(Heartbeat { now, others }))
+        vital.works();
+        Ok(heartbeat)
     }
 
     /// Declares `other` lost if nothing has been heard of it since and its lease has run out, and
@@ -156,15 +159,13 @@ impl Store {
     /// If the store cannot be written.
     pub async fn reap(&self, other: &Other) -> StoreResult<Option<usize>> {
         let mut transaction = self.write().await?;
-        let row = query(concat!(
+        let row = query(AssertSqlSafe(format!(
             "UPDATE nodes SET state = 'lost', epoch = epoch + 1
-                 FROM ",
-            clock!(),
-            "
-                 WHERE id = $1 AND epoch = $2 AND heartbeat_at = $3 AND state = 'live'
-                   AND lease_until < clock.now
-                 RETURNING clock.now"
-        ))
+             FROM {CLOCK}
+             WHERE id = $1 AND epoch = $2 AND heartbeat_at = $3 AND state = 'live'
+               AND lease_until < clock.now
+             RETURNING clock.now"
+        )))
         .bind(other.lease.node.to_string())
         .bind(number(other.lease.epoch))
         .bind(other.heartbeat_at.as_millis())
@@ -189,14 +190,12 @@ impl Store {
             return Ok(());
         }
         let mut transaction = self.write().await?;
-        let row = query(concat!(
+        let row = query(AssertSqlSafe(format!(
             "UPDATE nodes SET state = 'left', heartbeat_at = clock.now, lease_until = clock.now
-                 FROM ",
-            clock!(),
-            "
-                 WHERE id = $1 AND epoch = $2 AND state = 'live'
-                 RETURNING clock.now"
-        ))
+             FROM {CLOCK}
+             WHERE id = $1 AND epoch = $2 AND state = 'live'
+             RETURNING clock.now"
+        )))
         .bind(lease.node.to_string())
         .bind(number(lease.epoch))
         .fetch_optional(&mut transaction)
@@ -267,19 +266,16 @@ async fn register(
     .bind(node.to_string())
     .fetch_one(connection)
     .await?;
-    let row = query(concat!(
+    let row = query(AssertSqlSafe(format!(
         "INSERT INTO nodes AS known (id, shard, epoch, version, address, started_at, heartbeat_at,
-                                         lease_until, status_json, state)
-             SELECT $1, $2, $3, $4, $5, clock.now, clock.now, clock.now + $6, '{}', 'live'
-             FROM ",
-        clock!(),
-        "
-             ON CONFLICT (id) DO UPDATE
-             SET shard = excluded.shard, epoch = greatest(known.epoch, excluded.epoch),
-                 heartbeat_at = excluded.heartbeat_at, lease_until = excluded.lease_until,
-                 state = 'live'
-             RETURNING shard, epoch, heartbeat_at"
-    ))
+                                     lease_until, status_json, state)
+         SELECT $1, $2, $3, $4, $5, clock.now, clock.now, clock.now + $6, '{{}}', 'live'
+         FROM {CLOCK}
+         ON CONFLICT (id) DO UPDATE
+         SET shard = excluded.shard, epoch = greatest(known.epoch, excluded.epoch),
+             heartbeat_at = excluded.heartbeat_at, lease_until = excluded.lease_until, state = 'live'
+         RETURNING shard, epoch, heartbeat_at"
+    )))
     .bind(node.to_string())
     .bind(shard)
     .bind(number(joining.lease.epoch))

@@ -3,6 +3,7 @@
 
 mod durability;
 mod session;
+mod vital;
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,6 +14,7 @@ use sqlx::{
 
 pub use self::durability::Weakness;
 pub(super) use self::session::assert_fit;
+pub(super) use self::vital::Vital;
 use super::{
     Backend, Store, StoreError, StoreResult, StoreSettings, migrations,
     sql::{Reader, Transaction},
@@ -22,6 +24,7 @@ use super::{
 pub(super) struct Database {
     writers: PgPool,
     readers: PgPool,
+    vital: PgPool,
     /// How much time one partition of the logs covers.
     pub(super) partition: Duration,
     /// What may make the database lose what it has acknowledged.
@@ -39,6 +42,7 @@ impl Database {
         durability::warn(&weaknesses);
         Ok(Self {
             writers: connect(settings, settings.writers, &options).await?,
+            vital: connect(settings, vital::CONNECTIONS, &options).await?,
             readers,
             partition: settings.partition,
             weaknesses: weaknesses.into(),
@@ -68,7 +72,12 @@ impl Database {
         Ok(self.readers.acquire().await?.into())
     }
 
+    pub(super) async fn vital(&self) -> StoreResult<Vital> {
+        Ok(Reader::from(self.vital.acquire().await?).into())
+    }
+
     pub(super) async fn close(&self) {
+        self.vital.close().await;
         self.readers.close().await;
         self.writers.close().await;
     }

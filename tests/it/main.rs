@@ -20,6 +20,7 @@ mod jobs;
 mod listeners;
 mod lists;
 mod malformed;
+mod nodes;
 mod openapi;
 mod overload;
 mod projects;

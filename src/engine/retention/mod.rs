@@ -61,11 +61,12 @@ impl Sweeper {
         }
     }
 
-    /// Works until it is dropped.
+    /// Works until it is dropped, while this node leads: one of all nodes is enough.
     pub(super) async fn run(mut self) {
         let shortest = self.context.settings.retention.shortest();
         let pause = (shortest / ROUNDS).clamp(MIN_PAUSE, MAX_PAUSE);
         loop {
+            self.context.membership.leading().await;
             self.progress.begins(self.context.clock.now());
             let removed = self.round().await;
             self.progress.ends(self.context.clock.now());

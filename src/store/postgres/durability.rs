@@ -1,6 +1,8 @@
 //! What durability hangs on. A database that is set up to be faster than its disk acknowledges what it
 //! may lose; the gateway would pass that on to producers as 202, so it says so, loudly.
 
+use std::fmt;
+
 use serde::Serialize;
 use sqlx::PgPool;
 
@@ -15,6 +17,17 @@ pub struct Weakness {
     pub value: String,
     /// What may be lost when.
     pub risk: &'static str,
+}
+
+impl fmt::Display for Weakness {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            setting,
+            value,
+            risk,
+        } = self;
+        write!(formatter, "{setting} = {value}: {risk}")
+    }
 }
 
 /// The settings that matter, as a session of this store sees them.

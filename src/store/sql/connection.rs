@@ -75,6 +75,18 @@ impl Connection {
 /// A connection that reads.
 pub(in crate::store) struct Reader(Connection);
 
+impl Reader {
+    /// Has it closed when it is dropped, instead of kept for others: whoever had it does not know
+    /// what it is at.
+    pub(in crate::store) fn close_on_drop(&mut self) {
+        match &mut self.0.open {
+            Open::SqliteReader(connection) => connection.close_on_drop(),
+            Open::PostgresReader(connection) => connection.close_on_drop(),
+            Open::SqliteWriter(_) | Open::PostgresWriter(_) => {}
+        }
+    }
+}
+
 /// A connection whose statements are done together or not at all. What is dropped is not done.
 pub(in crate::store) struct Transaction(Connection);
 

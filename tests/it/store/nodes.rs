@@ -96,6 +96,7 @@ pub async fn a_heartbeat_extends_a_lease_and_tells_of_the_others(world: World) {
             in_flight: 1,
         },
         clock_ahead_ms: Some(-7),
+        weaknesses: vec!["fsync = off".to_owned()],
     };
     let heartbeat = world.store.heartbeat(one.lease, LONG, &status).await;
     let now = heartbeat.expect("an answer").expect("a lease").now;

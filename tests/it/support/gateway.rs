@@ -4,6 +4,7 @@ use std::{env, net::SocketAddr, path::Path, sync::Arc};
 
 use riposte::{
     app::{App, AppError},
+    clock::Clock,
     config::{Config, Sources},
     domain::{api_key::ApiKey, chance::Chance, ids::Ids, time::Timestamp},
 };
@@ -144,10 +145,15 @@ impl Setup {
 
     /// Starts a gateway in this process.
     pub async fn start(self) -> Gateway {
+        self.start_by(Clock::system()).await
+    }
+
+    /// The same, with a clock of its own.
+    pub async fn start_by(self, clock: Clock) -> Gateway {
         let config = self.config();
         let listener = TcpListener::bind(config.listen).await.expect("a free port");
         let address = listener.local_addr().expect("its address");
-        let app = App::start(&config, address).await;
+        let app = App::start_by(clock, &config, address).await;
         let app = app.unwrap_or_else(|error| panic!("the gateway does not start: {error}"));
         let (stop, stopped) = oneshot::channel();
         // A gateway whose test has ended stops as well.

@@ -12,6 +12,7 @@ pub mod postgres;
 mod process;
 mod receiver;
 mod story;
+mod time;
 
 pub use api::{Answer, Api};
 pub use following::Message;
@@ -20,3 +21,4 @@ pub use patience::{until, until_for, within};
 pub use process::Process;
 pub use receiver::{Receiver, Webhook};
 pub use story::{Hook, a_webhook, attempts, id_of, text};
+pub use time::Time;
