@@ -115,6 +115,7 @@ impl App {
         let ids = Arc::new(Ids::new(chance.clone()));
         let keys = Keys::open(config, &chance, &clock)?;
         let store = open_store(config, keys.sealing, &chance).await?;
+        let heard = store.begin_to_hear().await?;
         let network = Network::open(config, own, &store, &clock).await?;
         let surroundings = Surroundings {
             store: store.clone(),
@@ -123,6 +124,8 @@ impl App {
             ids: Arc::clone(&ids),
             sender: network.sender,
             address: own,
+            policies: Arc::clone(&network.policies),
+            heard,
         };
         let engine = Engine::start(surroundings, engine_settings(config)?).await?;
         let api = ApiState {

@@ -267,6 +267,15 @@ CREATE TABLE journal (
 ) PARTITION BY RANGE (written_at);
 CREATE TABLE journal_default PARTITION OF journal DEFAULT;
 
+-- Up to where the journal of a project is gone: the last row that went after `retention.journal`, with
+-- the number of its entries. Whoever has read less has missed something; whoever has read as much has
+-- not, whatever positions there are in between.
+CREATE TABLE journal_gone (
+    project_id text   COLLATE "C" NOT NULL PRIMARY KEY,
+    position   bigint NOT NULL,
+    entries    bigint NOT NULL
+) WITH (fillfactor = 50);
+
 -- Partitions that are about to be dropped, and whether anybody has written into them since: what is
 -- dropped is counted before, without a lock, and only what has not changed since is dropped. `attempt`
 -- counts how often that was begun. A partition that is watched has a trigger that calls this function.
@@ -540,9 +549,8 @@ CREATE TABLE notices (
     xid        bigint NOT NULL,
     n          bigint NOT NULL,
     kind       text   COLLATE "C" NOT NULL,
-    project_id text   COLLATE "C",
-    object_id  text   COLLATE "C",
-    at         bigint NOT NULL,
+    object_id  text   COLLATE "C" NOT NULL,
+    at         bigint NOT NULL, -- by the database's clock
     PRIMARY KEY (xid, n)
 );
 

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::membership::Membership;
+use super::{membership::Membership, news::Freshness};
 use crate::{
     clock::Clock,
     domain::{chance::Chance, ids::Ids, lease::Lease, retention::Retention, retry::RetryPolicy},
@@ -51,6 +51,7 @@ pub(crate) struct Context {
     pub(crate) chance: Chance,
     pub(crate) ids: Arc<Ids>,
     pub(crate) membership: Arc<Membership>,
+    pub(crate) freshness: Arc<Freshness>,
     pub(crate) sender: Arc<dyn Sender>,
     pub(crate) settings: Arc<EngineSettings>,
 }

@@ -108,6 +108,11 @@ impl Directory {
         self.known.get(&id)
     }
 
+    /// Lets go of all that is in memory: something may have changed.
+    pub(super) fn forget(&self) {
+        self.known.invalidate_all();
+    }
+
     /// Reads an endpoint again: something about it has changed.
     pub(super) async fn reload(&self, id: EndpointId) -> StoreResult<Option<Arc<LiveEndpoint>>> {
         let _reading = self.reading.lock().await;

@@ -19,7 +19,7 @@ pub(super) struct Attempts {
     pub(super) abandoned: CancellationToken,
 }
 
-/// Begins attempts until it is dropped; none while this node has no lease that holds.
+/// Begins attempts until it is dropped.
 pub(super) async fn run(
     context: Context,
     lanes: Arc<Lanes>,
@@ -28,8 +28,7 @@ pub(super) async fn run(
 ) {
     loop {
         let ready = lanes.ready.notified();
-        context.membership.held().await;
-        while let Some(Turn { job, endpoint }) = lanes.next(context.clock.now()) {
+        while let Some(Turn { job, endpoint }) = next(&context, &lanes).await {
             let (context, lanes) = (context.clone(), Arc::clone(&lanes));
             let attempt = send::attempt(context, lanes, recorder.clone(), job, endpoint);
             let abandoned = attempts.abandoned.clone();
@@ -39,4 +38,12 @@ pub(super) async fn run(
         }
         ready.await;
     }
+}
+
+/// The job whose turn it is, if one may begin; none does before this node has a lease that holds, and
+/// knows what others have changed.
+async fn next(context: &Context, lanes: &Lanes) -> Option<Turn> {
+    context.membership.held().await;
+    context.freshness.fresh().await;
+    lanes.next(context.clock.now())
 }

@@ -273,8 +273,7 @@ impl Lanes {
     /// how much that was.
     pub(super) fn let_go(&self, lost: Lease, now: Timestamp) -> usize {
         let mut dropped = 0;
-        let lanes: Vec<_> = self.lock().lanes.keys().copied().collect();
-        for id in lanes {
+        for id in self.endpoints() {
             dropped += self.change(id, |state, id| {
                 let lane = state.lane(id);
                 let jobs = std::mem::take(&mut lane.waiting).into_iter();
@@ -299,6 +298,24 @@ impl Lanes {
             waiting: waiting.sum::<usize>() as u64,
             in_flight: state.in_flight as u64,
         }
+    }
+
+    /// Takes out what waits in memory, so that it can be given back to the store.
+    pub(super) fn give_back(&self) -> Vec<Job> {
+        let mut given = Vec::new();
+        for id in self.endpoints() {
+            self.change(id, |state, id| {
+                let jobs = std::mem::take(&mut state.lane(id).waiting);
+                state.bytes -= jobs.iter().map(bytes_of).sum::<usize>();
+                given.extend(jobs);
+            });
+        }
+        given
+    }
+
+    /// The endpoints that have a lane.
+    pub(super) fn endpoints(&self) -> Vec<EndpointId> {
+        self.lock().lanes.keys().copied().collect()
     }
 
     /// Lets no further attempt begin.

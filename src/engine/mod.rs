@@ -18,6 +18,7 @@ mod judge;
 mod lane;
 mod lanes;
 mod membership;
+mod news;
 mod notes;
 mod pace;
 mod plan;
@@ -58,6 +59,7 @@ use self::{
     judge::Judge,
     lanes::Lanes,
     membership::{About, Heart, Membership},
+    news::{Freshness, Newsreader},
     plan::Planner,
     rates::Rates,
     record::Recording,
@@ -69,8 +71,8 @@ use self::{
 use crate::{
     clock::Clock,
     domain::{chance::Chance, ids::Ids},
-    net::sender::Sender,
-    store::{Store, StoreResult},
+    net::{policies::Policies, sender::Sender},
+    store::{Store, StoreResult, notices::Heard},
 };
 
 /// What the engine is given.
@@ -87,6 +89,10 @@ pub struct Surroundings {
     pub sender: Arc<dyn Sender>,
     /// Where the API listens, as other nodes are told.
     pub address: SocketAddr,
+    /// What is open for which project, as the sender asks it.
+    pub policies: Arc<Policies>,
+    /// From where on what others tell is to be read: all that is given here was read after it.
+    pub heard: Heard,
 }
 
 /// The running engine.
@@ -120,22 +126,26 @@ impl Engine {
             ids,
             sender,
             address,
+            policies,
+            heard,
         } = surroundings;
         let node = ids.next(clock.now());
         let membership = Membership::join(&store, &clock, About { node, address }).await?;
+        let freshness = Freshness::new(clock.clone(), store.is_shared());
         let context = Context {
             store,
             clock,
             chance,
             ids,
             membership: Arc::new(membership),
+            freshness: Arc::new(freshness),
             sender,
             settings: Arc::new(settings),
         };
-        Ok(Self::assemble(context))
+        Ok(Self::assemble(context, policies, heard))
     }
 
-    fn assemble(context: Context) -> Self {
+    fn assemble(context: Context, policies: Arc<Policies>, heard: Heard) -> Self {
         let lanes = Arc::new(Lanes::new(&context.settings));
         let directory = Arc::new(Directory::new(context.clone()));
         let rulebook = Arc::new(Rulebook::new(context.clone()));
@@ -205,6 +215,15 @@ impl Engine {
         workers.spawn(watched(jobs.run(), &failed));
         workers.spawn(watched(notes::run(context.clone()), &failed));
         workers.spawn(watched(Refusals::run(gateway.clone()), &failed));
+        if context.store.is_shared() {
+            let reader = Newsreader {
+                gateway: gateway.clone(),
+                policies,
+                heard,
+            };
+            workers.spawn(watched(reader.run(), &failed));
+            workers.spawn(watched(news::ring(gateway.clone()), &failed));
+        }
         Self {
             context,
             gateway,

@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     sync::{
-        Arc, Mutex, PoisonError, RwLock,
+        Arc, Mutex, MutexGuard, PoisonError, RwLock,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -21,7 +21,7 @@ use crate::{
     },
     rules::{EventView, Matcher, Rule},
     store::{
-        StoreResult,
+        StoreError, StoreResult,
         rules::{Judged, RuleChanges},
     },
 };
@@ -182,6 +182,26 @@ impl Rulebook {
         Ok(())
     }
 
+    /// Takes over what has changed in the rules of `project`, if they are in use here. Those of a project
+    /// that is gone are let go of.
+    pub(super) async fn refresh_known(&self, project: ProjectId) -> StoreResult<()> {
+        if !self.projects().contains_key(&project) {
+            return Ok(());
+        }
+        match self.refresh(project).await {
+            Err(StoreError::NotFound(_)) => {
+                self.projects().remove(&project);
+                Ok(())
+            }
+            refreshed => refreshed,
+        }
+    }
+
+    /// The projects whose rules are in use here.
+    pub(super) fn known(&self) -> Vec<ProjectId> {
+        self.projects().keys().copied().collect()
+    }
+
     async fn loaded(&self, project: ProjectId) -> StoreResult<Arc<Entry>> {
         let entry = self.entry(project);
         if !entry.loaded.load(Ordering::Acquire) {
@@ -191,7 +211,10 @@ impl Rulebook {
     }
 
     fn entry(&self, project: ProjectId) -> Arc<Entry> {
-        let mut projects = self.projects.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(projects.entry(project).or_default())
+        Arc::clone(self.projects().entry(project).or_default())
+    }
+
+    fn projects(&self) -> MutexGuard<'_, HashMap<ProjectId, Arc<Entry>>> {
+        self.projects.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -43,6 +43,12 @@ impl Policies {
         self.turns.lock().await
     }
 
+    /// The projects for which something is open that is not for all.
+    pub fn opened(&self) -> Vec<ProjectId> {
+        let own = self.own.read().unwrap_or_else(PoisonError::into_inner);
+        own.keys().copied().collect()
+    }
+
     /// Opens for `project` what `openings` names, beside what is open for it anyway; what was
     /// opened for it in this way before is closed.
     ///

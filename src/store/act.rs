@@ -20,7 +20,7 @@ use crate::domain::{
     audit::Action,
     delivery::{CancelReason, Delivery, DeliveryState, Target},
     event::Loss,
-    ids::{DeliveryId, EndpointId, ProjectId},
+    ids::{DeliveryId, EndpointId, EventId, ProjectId},
     lease::Lease,
     time::Timestamp,
 };
@@ -102,6 +102,50 @@ impl Store {
             writing.note(entry).await?;
         }
         writing.finish(revival, answer).await
+    }
+
+    /// Where a delivery goes that is to be called off while it is in a node's memory: nowhere if that is
+    /// not so.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn called_off(
+        &self,
+        delivery: DeliveryId,
+    ) -> StoreResult<Vec<(EndpointId, DeliveryId)>> {
+        let statement = "SELECT id, endpoint_id FROM deliveries
+                         WHERE id = $1 AND state = 'pending' AND cancel_requested = 1
+                           AND endpoint_id IS NOT NULL";
+        self.to_call_off(statement, delivery).await
+    }
+
+    /// The same for each delivery that carries `event`.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn called_off_with(
+        &self,
+        event: EventId,
+    ) -> StoreResult<Vec<(EndpointId, DeliveryId)>> {
+        let statement = "SELECT id, endpoint_id FROM deliveries
+                         WHERE event_id = $1 AND state = 'pending' AND cancel_requested = 1
+                           AND endpoint_id IS NOT NULL";
+        self.to_call_off(statement, event).await
+    }
+
+    async fn to_call_off(
+        &self,
+        statement: &'static str,
+        id: impl ToString,
+    ) -> StoreResult<Vec<(EndpointId, DeliveryId)>> {
+        let mut connection = self.read().await?;
+        let rows = query(statement)
+            .bind(id.to_string())
+            .fetch_all(&mut connection)
+            .await?;
+        rows.iter()
+            .map(|row| Ok((row.parsed("endpoint_id")?, row.parsed("id")?)))
+            .collect()
     }
 
     /// Closes up to `limit` deliveries that wait, owned by nobody, for an endpoint that takes none

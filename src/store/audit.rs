@@ -9,6 +9,7 @@ use super::{
     Connection, Store, StoreResult,
     change::Change,
     list::{Index, Query, Table},
+    notices,
     sql::{Row, query, to_json, unreadable},
 };
 use crate::domain::{
@@ -125,6 +126,21 @@ impl Entry {
         }
     }
 
+    /// What was done.
+    pub(super) fn action(&self) -> Action {
+        self.action
+    }
+
+    /// In whose log it stands.
+    pub(super) fn realm(&self) -> Realm {
+        self.realm
+    }
+
+    /// What the thing is called.
+    pub(super) fn object(&self) -> &str {
+        &self.object
+    }
+
     fn new(
         action: Action,
         thing: &impl Audited,
@@ -207,13 +223,14 @@ impl Store {
         query.list(&mut snapshot, window, read).await
     }
 
-    /// Writes an entry as a part of `change`.
+    /// Writes an entry as a part of `change`, and tells other nodes what it means to them.
     pub(super) async fn note(
         &self,
         connection: &mut Connection,
         change: &Change,
         entry: Entry,
     ) -> StoreResult<()> {
+        notices::tell_entry(&mut *connection, &entry).await?;
         let id: AuditId = self.ids.next(change.now);
         query(
             "INSERT INTO audit (id, realm, at, actor, actor_name, address, why, action, object_kind,

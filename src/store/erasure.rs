@@ -3,7 +3,10 @@
 //!
 //! What is wiped is overwritten in the file with it, and not only left unused.
 
-use std::{borrow::Cow, collections::HashSet};
+use std::{
+    borrow::Cow,
+    collections::{BTreeSet, HashSet},
+};
 
 use super::{
     Backend, Connection, Store, StoreError, StoreResult,
@@ -13,6 +16,7 @@ use super::{
     deliveries::{self, Closing},
     events, hold,
     journal::Journal,
+    locks,
     record::Outcome,
     sql::{Row, list, query},
 };
@@ -20,7 +24,7 @@ use crate::domain::{
     audit::Action,
     delivery::{CancelReason, DeliveryState},
     event::Event,
-    ids::{DeliveryId, EventId, ProjectId},
+    ids::{DeliveryId, EventId, ProjectId, platform_project},
     time::Timestamp,
 };
 
@@ -151,6 +155,10 @@ impl Store {
         } = erasure;
         let now = change.now;
         let mut transaction = self.write_securely().await?;
+        // What the platform delivers of it is called off as well.
+        for owner in BTreeSet::from([project, platform_project()]) {
+            locks::own_changes(&mut transaction, owner.into()).await?;
+        }
         let holds = holds(&mut transaction, project, &[event]).await?;
         if holds.forbid(pending) {
             self.relax(&mut transaction).await?;

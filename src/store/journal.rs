@@ -3,28 +3,33 @@
 //! of; the details are read from the logs when somebody asks ([`read`]).
 //!
 //! Identifiers cannot give this order: they are drawn before what they name is committed. Positions
-//! are given by the transaction, and one transaction writes at a time, so whoever has read up to a
-//! position has missed nothing before it.
+//! are given by the transaction ([`positions`]), so that whoever has read up to one has missed nothing
+//! before it. They grow; whether they leave some out is nobody's business.
 
 mod bells;
 mod details;
+mod gone;
+mod positions;
 mod read;
 
-use std::{
-    borrow::Cow,
-    collections::{BTreeMap, HashMap},
-};
+use std::{borrow::Cow, collections::BTreeMap};
 
 use serde::{Deserialize, Serialize};
 
-pub(super) use self::{bells::Bells, read::first_since};
+pub(super) use self::{
+    bells::Bells,
+    gone::{end_of, note_gone},
+    positions::ROWS,
+    read::first_since,
+};
 pub use self::{
     details::{AttemptBrief, DeliveryBrief, EndpointBrief, EventBrief},
+    positions::Moment,
     read::{Happening, Page, Standing},
 };
 use super::{
     Connection, Store, StoreResult,
-    sql::{Insert, Transaction, list, query, to_json},
+    sql::{Insert, Transaction, to_json},
 };
 use crate::domain::{
     delivery::DeliveryState,
@@ -89,11 +94,11 @@ impl Journal {
         if self.0.is_empty() {
             return Ok(());
         }
-        let heads = heads(connection, self.0.keys()).await?;
+        let next = positions::next(connection, self.0.keys()).await?;
         let mut rows = Vec::new();
         for (project, entries) in &self.0 {
-            let head = heads.get(project).copied().unwrap_or(0);
-            for (position, entries) in (head + 1..).zip(entries.chunks(ROW_ENTRIES)) {
+            let size = ROW_ENTRIES.max(entries.len().div_ceil(ROWS.into()));
+            for (position, entries) in (next[project]..).zip(entries.chunks(size)) {
                 rows.push((*project, position, entries.len(), to_json(&entries)?));
             }
         }
@@ -118,25 +123,6 @@ impl Journal {
             .await?;
         Ok(())
     }
-}
-
-/// The newest position of each project that has one.
-async fn heads(
-    connection: &mut Connection,
-    projects: impl Iterator<Item = &ProjectId>,
-) -> StoreResult<HashMap<ProjectId, i64>> {
-    let rows = query(
-        "SELECT w.value AS project_id,
-                (SELECT coalesce(max(j.position), 0) FROM journal AS j WHERE j.project_id = w.value)
-                    AS position
-         FROM json_each($1) AS w",
-    )
-    .bind(list(projects))
-    .fetch_all(connection)
-    .await?;
-    rows.iter()
-        .map(|row| Ok((row.parsed("project_id")?, row.number("position")?)))
-        .collect()
 }
 
 impl Store {

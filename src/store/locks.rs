@@ -6,12 +6,16 @@
 //! They are taken in this order, before any row is changed, so that nobody waits in a circle:
 //!
 //! 1. [`own_changes`]: whoever changes what users set up is alone in doing so in that realm. What it
-//!    has read stays true until it is done, as on SQLite.
+//!    has read stays true until it is done, as on SQLite. Whoever records attempts keeps changes away as
+//!    well, so that what happens to a delivery stands in the journal in the order in which it happens:
+//!    it has its place there from its first write on, and would wait for the other one after that.
 //! 2. [`own_rules`], or [`hold_rules`]: an accepting transaction holds the rules that its units
 //!    assumed; whoever changes rules waits until no such transaction is left, and those that come
 //!    later wait for the change. So a listener counts for every event that is accepted after its 201.
 //!
 //! [`own_joining`] stands apart: whoever joins takes no other.
+
+use std::collections::BTreeSet;
 
 use super::{
     Connection, StoreResult,
@@ -33,19 +37,43 @@ pub(super) async fn own_changes(connection: &mut Connection, realm: Realm) -> St
     if connection.dialect() == Dialect::Sqlite {
         return Ok(());
     }
-    let key = match realm {
+    query("SELECT pg_advisory_xact_lock(CAST($1 AS integer), CAST($2 AS integer))")
+        .bind(CHANGES)
+        .bind(key(realm))
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Waits until nobody changes anything in `projects`, and keeps others from it. Whoever waits for several
+/// realms does so in the order of their identifiers.
+pub(super) async fn hold_changes(
+    connection: &mut Connection,
+    projects: &BTreeSet<ProjectId>,
+) -> StoreResult<()> {
+    if connection.dialect() == Dialect::Sqlite {
+        return Ok(());
+    }
+    let keys = projects.iter().map(|project| key((*project).into()));
+    query(
+        "SELECT pg_advisory_xact_lock_shared(CAST($1 AS integer), CAST(value AS integer))
+         FROM json_each($2)",
+    )
+    .bind(CHANGES)
+    .bind(list(keys))
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+fn key(realm: Realm) -> i32 {
+    match realm {
         Realm::Gateway => 0,
         Realm::Project(project) => {
             let [.., a, b, c, d] = *project.uuid().as_bytes();
             i32::from_be_bytes([a, b, c, d])
         }
-    };
-    query("SELECT pg_advisory_xact_lock(CAST($1 AS integer), CAST($2 AS integer))")
-        .bind(CHANGES)
-        .bind(key)
-        .execute(connection)
-        .await?;
-    Ok(())
+    }
 }
 
 /// Waits until no other node joins, and keeps others from it: no two of them are to take the same number.

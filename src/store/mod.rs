@@ -34,6 +34,7 @@ mod locks;
 pub mod migrations;
 pub mod nodes;
 pub mod notes;
+pub mod notices;
 pub mod partitions;
 pub mod postgres;
 pub mod projects;
@@ -54,6 +55,7 @@ pub mod stats;
 pub mod trace;
 pub mod unit;
 pub mod verdicts;
+mod xids;
 
 use std::{
     sync::{
@@ -186,6 +188,7 @@ impl Store {
         };
         store.agree_on_key().await?;
         store.make_first_partitions().await?;
+        store.forget_foreign_xids().await?;
         Ok(store)
     }
 

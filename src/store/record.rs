@@ -62,7 +62,7 @@ impl Store {
         now: Timestamp,
     ) -> StoreResult<Vec<Recorded>> {
         let mut transaction = self.write_as(Writer::Record).await?;
-        own_endpoints(&mut transaction, outcomes).await?;
+        keep_changes_away(&mut transaction, outcomes).await?;
         let held = held(&mut transaction, lease, outcomes).await?;
         // An erasure asks for all that is in flight to be called off.
         let suspects = outcomes.iter().map(|outcome| outcome.attempt.delivery);
@@ -127,11 +127,15 @@ impl Store {
     }
 }
 
-/// Has this transaction alone change endpoints where some are to be disabled: of nodes that hear at
-/// the same time that a receiver is gone, one disables it.
-async fn own_endpoints(connection: &mut Connection, outcomes: &[Outcome]) -> StoreResult<()> {
-    let disabling = outcomes.iter().filter(|outcome| outcome.disable.is_some());
-    let projects: BTreeSet<_> = disabling.map(|outcome| outcome.attempt.project).collect();
+/// Keeps changes away from the projects of `outcomes`. Where one of them disables its endpoint, other
+/// recorders are kept away as well: of nodes that hear at the same time that a receiver is gone, one
+/// disables it.
+async fn keep_changes_away(connection: &mut Connection, outcomes: &[Outcome]) -> StoreResult<()> {
+    let projects = outcomes.iter().map(|outcome| outcome.attempt.project);
+    let projects: BTreeSet<_> = projects.collect();
+    if outcomes.iter().all(|outcome| outcome.disable.is_none()) {
+        return locks::hold_changes(connection, &projects).await;
+    }
     for project in projects {
         locks::own_changes(connection, project.into()).await?;
     }

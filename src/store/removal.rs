@@ -16,6 +16,7 @@ use super::{
     change::{Change, Done},
     jobs::{self, Step},
     locks,
+    notices::{self, News},
     projects::find,
     sql::query,
 };
@@ -99,6 +100,8 @@ impl Store {
         else {
             return Ok(Removed::default());
         };
+        let news: Vec<_> = endpoints.iter().copied().map(News::Endpoint).collect();
+        notices::tell(&mut transaction, &news).await?;
         let is_last = is_through && stage == Stage::Project;
         let step = Step {
             job,

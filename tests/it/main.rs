@@ -34,6 +34,7 @@ mod retrying;
 mod schemathesis;
 mod secrets;
 mod sending;
+mod sharing;
 mod store;
 mod stream;
 mod support;

@@ -25,7 +25,7 @@ use crate::{
     },
     store::{
         StoreResult,
-        journal::{Page, Standing},
+        journal::{Moment, Page, Standing},
     },
 };
 
@@ -105,6 +105,8 @@ impl Follower {
     async fn tell(&mut self, start: Start, pipe: &Pipe, place: &mut Place) -> Result<(), End> {
         // The bell is heard from before the first look on.
         let mut bell = self.feed.bell();
+        let begun = self.state.store.journal_moment().await;
+        let begun = begun.map_err(unreadable)?;
         let (begin, gap) = self.begin(start).await.map_err(unreadable)?;
         *place = begin;
         pipe.hand(control::open(self.feed.project(), begin)).await?;
@@ -114,16 +116,24 @@ impl Follower {
         let mut rhythm = Rhythm::new(&self.state);
         loop {
             bell.mark_unchanged();
+            let is_last = !self.follows && self.can_tell(begun).await?;
             while let Some(page) = self.feed.after(*place).await.map_err(unreadable)? {
                 self.tell_page(&page, pipe, place).await?;
                 self.keep_time(&mut rhythm, pipe, *place).await?;
             }
-            if !self.follows {
+            if is_last {
                 return Err(End::Told(ClosingReason::CaughtUp));
             }
             self.wait(&mut bell, &rhythm, pipe).await?;
             self.keep_time(&mut rhythm, pipe, *place).await?;
         }
+    }
+
+    /// Whether all that was durable at `moment` can be read: some of it may have to wait for what was
+    /// written at the same time.
+    async fn can_tell(&self, moment: Moment) -> Result<bool, End> {
+        let tells = self.state.store.journal_tells(moment).await;
+        tells.map_err(unreadable)
     }
 
     /// The place after which to begin, and what there is to say first.
@@ -144,17 +154,9 @@ impl Follower {
     }
 
     async fn tell_page(&self, page: &Page, pipe: &Pipe, place: &mut Place) -> Result<(), End> {
-        if page.has_gap {
-            let first = page
-                .happenings
-                .first()
-                .map_or(page.reach, |first| first.place);
-            let before = Place {
-                number: first.number - 1,
-                ..first
-            };
-            pipe.hand(control::gap(GapReason::Expired, page.after, before))
-                .await?;
+        if let Some(kept_after) = page.gap {
+            let gap = control::gap(GapReason::Expired, page.after, kept_after);
+            pipe.hand(gap).await?;
         }
         let mut chunk = String::new();
         for happening in &page.happenings {
@@ -183,6 +185,11 @@ impl Follower {
     ) -> Result<(), End> {
         let clock = &self.state.clock;
         let now = clock.elapsed();
+        let next = match self.follows {
+            true => rhythm.next().saturating_sub(now),
+            // What is still to be told may come without a sound.
+            false => TICK,
+        };
         let rung = async {
             if bell.changed().await.is_err() {
                 std::future::pending::<()>().await;
@@ -193,7 +200,7 @@ impl Follower {
         };
         tokio::select! {
             () = rung => Ok(()),
-            () = clock.sleep(rhythm.next().saturating_sub(now)) => Ok(()),
+            () = clock.sleep(next) => Ok(()),
             () = pipe.gone() => Err(End::Gone),
             () = self.state.stopping.cancelled() => Err(End::Told(ClosingReason::Stopping)),
         }

@@ -1,10 +1,10 @@
 //! Reading the journal: what happened after a place, with the details that are still kept.
 
-use futures_util::TryStreamExt as _;
-
 use super::{
     Entry,
     details::{AttemptBrief, DeliveryBrief, Details, EventBrief},
+    gone::{end_of, gone},
+    positions::horizon,
 };
 use crate::{
     domain::{
@@ -13,14 +13,11 @@ use crate::{
         ids::ProjectId,
         time::Timestamp,
     },
-    store::{
-        Connection, Store, StoreResult,
-        sql::{query, query_scalar},
-    },
+    store::{Connection, Store, StoreResult, sql::query},
 };
 
 /// How many happenings a page has before it takes no further row.
-const PAGE: usize = 500;
+const PAGE: u32 = 500;
 
 /// What happened after a place.
 #[derive(Debug, Clone)]
@@ -29,8 +26,8 @@ pub struct Page {
     pub after: Place,
     /// It reaches up to this place.
     pub reach: Place,
-    /// Whether something between `after` and the first of these is not kept any more.
-    pub has_gap: bool,
+    /// Up to where something that came after `after` is not kept any more, if that is so.
+    pub gap: Option<Place>,
     /// What happened, in its order.
     pub happenings: Vec<Happening>,
 }
@@ -74,19 +71,28 @@ impl Store {
     /// If the store cannot be read.
     pub async fn journal_after(&self, project: ProjectId, after: Place) -> StoreResult<Page> {
         let mut connection = self.snapshot().await?;
-        let (mut entries, mut first, mut reach) = (Vec::new(), None, after);
-        let mut rows = query(
-            "SELECT position, written_at, entries_json FROM journal
-             WHERE project_id = $1 AND position >= $2 AND NOT (position = $2 AND entries <= $3)
-             ORDER BY position",
+        let horizon = horizon(&mut connection).await?;
+        let gone = gone(&mut connection, project).await?;
+        let rows = query(
+            "SELECT position, written_at, entries_json
+             FROM (SELECT position, written_at, entries_json,
+                          sum(entries) OVER (ORDER BY position) - entries AS before
+                   FROM (SELECT position, written_at, entries, entries_json FROM journal
+                         WHERE project_id = $1 AND position >= $2 AND position < $3
+                           AND NOT (position = $2 AND entries <= $4)
+                         ORDER BY position LIMIT $5) AS next) AS page
+             WHERE before < $5 ORDER BY position",
         )
         .bind(project.to_string())
         .bind(after.position)
+        .bind(horizon)
         .bind(after.number)
-        .fetch(&mut connection);
-        while let Some(row) = rows.try_next().await? {
+        .bind(PAGE)
+        .fetch_all(&mut connection)
+        .await?;
+        let (mut entries, mut reach) = (Vec::new(), after.max(gone));
+        for row in &rows {
             let position = row.number("position")?;
-            first.get_or_insert(position);
             let all: Vec<Entry> = row.json("entries_json")?;
             for (number, entry) in (1..).zip(all) {
                 let place = Place { position, number };
@@ -95,16 +101,12 @@ impl Store {
                 }
                 reach = place;
             }
-            if entries.len() >= PAGE {
-                break;
-            }
         }
-        drop(rows);
         let details = Details::of(&mut connection, project, &entries).await?;
         Ok(Page {
             after,
             reach,
-            has_gap: first.is_some_and(|first| first > after.position + 1),
+            gap: (gone > after).then_some(gone),
             happenings: entries
                 .into_iter()
                 .map(|entry| details.tell(entry))
@@ -118,19 +120,7 @@ impl Store {
     /// If the store cannot be read.
     pub async fn journal_head(&self, project: ProjectId) -> StoreResult<Place> {
         let mut connection = self.read().await?;
-        let row = query(
-            "SELECT position, entries FROM journal WHERE project_id = $1
-             ORDER BY position DESC LIMIT 1",
-        )
-        .bind(project.to_string())
-        .fetch_optional(&mut connection)
-        .await?;
-        row.map_or(Ok(Place::default()), |row| {
-            Ok(Place {
-                position: row.number("position")?,
-                number: row.number("entries")?,
-            })
-        })
+        head(&mut connection, project).await
     }
 
     /// What can be told to whoever has read the journal of `project` up to `place`, and the place
@@ -143,26 +133,15 @@ impl Store {
         project: ProjectId,
         place: Place,
     ) -> StoreResult<(Standing, Place)> {
-        let head = self.journal_head(project).await?;
-        let mut connection = self.read().await?;
-        let first: Option<i64> =
-            query_scalar("SELECT min(position) FROM journal WHERE project_id = $1")
-                .bind(project.to_string())
-                .fetch_one(&mut connection)
-                .await?;
-        let before_first = Place {
-            position: first.map_or(0, |first| first - 1),
-            number: 0,
-        };
+        let mut connection = self.snapshot().await?;
+        let head = head(&mut connection, project).await?;
+        let gone = gone(&mut connection, project).await?;
         let standing = match place {
             place if place > head => Standing::Unknown,
-            // Nothing was before the first thing that ever happened.
-            place if place.position > before_first.position || before_first.position == 0 => {
-                Standing::Kept
-            }
+            place if place >= gone => Standing::Kept,
             _ => Standing::Expired,
         };
-        Ok((standing, before_first))
+        Ok((standing, gone))
     }
 
     /// The place in `project` after which is what happened since `time`. It is found by halving, as
@@ -172,46 +151,67 @@ impl Store {
     /// If the store cannot be read.
     pub async fn journal_since(&self, project: ProjectId, time: Timestamp) -> StoreResult<Place> {
         let mut connection = self.snapshot().await?;
-        let position = first_since(&mut connection, project, time).await? - 1;
-        let entries = query("SELECT entries FROM journal WHERE project_id = $1 AND position = $2")
-            .bind(project.to_string())
-            .bind(position)
-            .fetch_optional(&mut connection)
-            .await?;
-        Ok(Place {
-            position,
-            number: entries.map_or(Ok(0), |row| row.number("entries"))?,
-        })
+        let first = first_since(&mut connection, project, time).await?;
+        last_before(&mut connection, project, first).await
     }
 }
 
-/// The first position of `project` that was written at `time` or later; the one after the last if
-/// there is none.
+async fn head(connection: &mut Connection, project: ProjectId) -> StoreResult<Place> {
+    let horizon = horizon(connection).await?;
+    last_before(connection, project, horizon).await
+}
+
+/// The last place in `project` before `position`; up to where the journal is gone if there is none.
+async fn last_before(
+    connection: &mut Connection,
+    project: ProjectId,
+    position: i64,
+) -> StoreResult<Place> {
+    let row = query(
+        "SELECT position, entries FROM journal WHERE project_id = $1 AND position < $2
+         ORDER BY position DESC LIMIT 1",
+    )
+    .bind(project.to_string())
+    .bind(position)
+    .fetch_optional(&mut *connection)
+    .await?;
+    match row {
+        Some(row) => end_of(&row),
+        None => gone(connection, project).await,
+    }
+}
+
+/// A position of `project` that parts what was written before `time` from the rest.
 pub(in crate::store) async fn first_since(
     connection: &mut Connection,
     project: ProjectId,
     time: Timestamp,
 ) -> StoreResult<i64> {
+    let horizon = horizon(connection).await?;
     let bounds = query(
-        "SELECT coalesce(min(position), 1) AS first, coalesce(max(position), 0) + 1 AS beyond
-         FROM journal WHERE project_id = $1",
+        "SELECT min(position) AS first, max(position) + 1 AS beyond FROM journal
+         WHERE project_id = $1 AND position < $2",
     )
     .bind(project.to_string())
+    .bind(horizon)
     .fetch_one(&mut *connection)
     .await?;
-    let (mut low, mut high): (i64, i64) = (bounds.number("first")?, bounds.number("beyond")?);
+    let bounds = (bounds.number_opt("first")?, bounds.number_opt("beyond")?);
+    let (Some(mut low), Some(mut high)) = bounds else {
+        return Ok(horizon);
+    };
     while low < high {
-        let middle = low + (high - low) / 2;
-        let is_before: bool = query_scalar(
-            "SELECT written_at < $3 FROM journal WHERE project_id = $1 AND position = $2",
+        let middle: i64 = low + (high - low) / 2;
+        let row = query(
+            "SELECT position, written_at FROM journal WHERE project_id = $1 AND position >= $2
+             ORDER BY position LIMIT 1",
         )
         .bind(project.to_string())
         .bind(middle)
-        .bind(time.as_millis())
         .fetch_one(&mut *connection)
         .await?;
-        match is_before {
-            true => low = middle + 1,
+        match row.time("written_at")? < time {
+            true => low = row.number::<i64>("position")? + 1,
             false => high = middle,
         }
     }

@@ -174,18 +174,28 @@ impl Round {
 /// the default partition, and drops it. Gives how many rows were put back.
 pub(super) async fn drop_but(
     transaction: &mut Transaction,
-    Partition { log, name, .. }: &Partition,
+    partition: &Partition,
     condition: &str,
     kept: Value,
 ) -> StoreResult<u64> {
+    let Partition { log, name, .. } = partition;
     let detach = format!("ALTER TABLE {log} DETACH PARTITION {name}");
     query(AssertSqlSafe(detach)).execute(transaction).await?;
     let put_back = format!("INSERT INTO {log} SELECT p.* FROM {name} AS p WHERE {condition}");
     let put_back = query(AssertSqlSafe(put_back)).bind(kept);
     let moved = put_back.execute(transaction).await?;
+    drop_all(transaction, partition).await?;
+    Ok(moved)
+}
+
+/// Drops a partition with all that is in it.
+pub(super) async fn drop_all(
+    transaction: &mut Transaction,
+    Partition { name, .. }: &Partition,
+) -> StoreResult<()> {
     let gone = format!("DROP TABLE {name}");
     query(AssertSqlSafe(gone)).execute(transaction).await?;
-    Ok(moved)
+    Ok(())
 }
 
 /// The condition that the row `p` is one of `$1` by its id.

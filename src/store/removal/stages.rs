@@ -90,6 +90,7 @@ impl Stage {
         Self::Table("refusals", "id", "project_id"),
         Self::Table("refusal_totals", "project_id, outcome, code", "project_id"),
         Self::Table("journal", "project_id, position", "project_id"),
+        Self::Table("journal_gone", "project_id", "project_id"),
         Self::Table("event_types", "project_id, type", "project_id"),
         Self::Table(
             "listener_revisions",

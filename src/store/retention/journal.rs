@@ -1,4 +1,4 @@
-//! The journal: the oldest entries of each project go, the newest one stays.
+//! The journal: the oldest entries of each project go, and it is noted up to where they are gone.
 
 use sqlx::AssertSqlSafe;
 
@@ -7,7 +7,7 @@ use crate::{
     domain::time::Timestamp,
     store::{
         Store, StoreResult,
-        journal::first_since,
+        journal::{end_of, first_since, note_gone},
         partitions::{Log, Rows},
         sql::query,
     },
@@ -15,8 +15,7 @@ use crate::{
 
 impl Store {
     /// Removes up to `limit` of these `rows` of the journal that were written before `before`, of the
-    /// first project after the one that `position` names. The newest row of a project stays, so that no
-    /// position comes twice.
+    /// first project after the one that `position` names.
     ///
     /// # Errors
     /// If the store cannot be written: nothing is removed then.
@@ -30,36 +29,38 @@ impl Store {
         let mut transaction = self.write().await?;
         let table = rows.table(Log::Journal);
         let next = query(AssertSqlSafe(format!(
-            "SELECT project_id, position AS newest FROM journal
-             WHERE project_id = (SELECT min(project_id) FROM {table} WHERE project_id > $1)
-             ORDER BY position DESC LIMIT 1"
+            "SELECT min(project_id) AS project_id FROM {table} WHERE project_id > $1"
         )))
         .bind(position)
-        .fetch_optional(&mut transaction)
+        .fetch_one(&mut transaction)
         .await?;
-        let Some(row) = next else {
+        let Some(project) = next.parsed_opt("project_id")? else {
             return Ok(Swept::nothing());
         };
-        let (project, newest) = (row.text("project_id")?, row.number::<i64>("newest")?);
-        let kept = first_since(&mut transaction, row.parsed("project_id")?, before).await?;
+        let kept = first_since(&mut transaction, project, before).await?;
         let removed = query(AssertSqlSafe(format!(
             "DELETE FROM {table} WHERE project_id = $1 AND position IN (
                  SELECT position FROM {table} WHERE project_id = $1 AND position < $2
-                 ORDER BY position LIMIT $3)"
+                 ORDER BY position LIMIT $3)
+             RETURNING position, entries"
         )))
-        .bind(&project)
-        .bind(kept.min(newest))
+        .bind(project.to_string())
+        .bind(kept)
         .bind(limit)
-        .execute(&mut transaction)
+        .fetch_all(&mut transaction)
         .await?;
+        let places = removed.iter().map(end_of);
+        let last = places.collect::<StoreResult<Vec<_>>>()?.into_iter().max();
+        if let Some(last) = last {
+            note_gone(&mut transaction, &[(project, last)]).await?;
+        }
         transaction.commit().await?;
-        let is_done = removed < u64::from(limit);
+        let is_done = removed.len() < limit as usize;
         Ok(Swept {
-            removed,
-            position: if is_done {
-                project
-            } else {
-                position.to_owned()
+            removed: removed.len() as u64,
+            position: match is_done {
+                true => project.to_string(),
+                false => position.to_owned(),
             },
             is_last: false,
         })

@@ -19,16 +19,30 @@ use riposte::{
 };
 
 use super::world::{NOW, World, after};
+use crate::support::until;
 
 const BEGINNING: Place = Place {
     position: 0,
     number: 0,
 };
 
+/// Waits until all that is durable can be read: others may have begun to write before.
+async fn settled(world: &World) {
+    let moment = world.store.journal_moment().await.expect("a moment");
+    until("the journal to tell all", async || {
+        match world.store.journal_tells(moment).await {
+            Ok(true) => Ok(()),
+            other => Err(format!("{other:?}")),
+        }
+    })
+    .await;
+}
+
 async fn told(world: &World, after: Place) -> Vec<Happening> {
+    settled(world).await;
     let page = world.store.journal_after(default_project(), after).await;
     let page = page.expect("a page");
-    assert!(!page.has_gap, "{page:?}");
+    assert_eq!(page.gap, None, "{page:?}");
     let places = page.happenings.iter().map(|happening| happening.place);
     assert!(places.is_sorted_by(|one, other| one < other));
     page.happenings
@@ -42,6 +56,12 @@ async fn event_at(world: &World, now: Timestamp) -> Place {
     };
     let stored = world.store.accept(&[&world.unit("{}")], context).await;
     assert_eq!(stored.expect("accepted"), [Acceptance::Stored]);
+    head(world).await
+}
+
+/// The place of the journal's head.
+pub async fn head(world: &World) -> Place {
+    settled(world).await;
     let head = world.store.journal_head(default_project()).await;
     head.expect("a head")
 }
@@ -100,22 +120,29 @@ pub async fn the_journal_tells_each_state_that_deliveries_come_into(world: World
 pub async fn a_stale_or_repeated_unit_is_not_told_of(world: World) {
     let first = world.keyed("7", "{}");
     assert_eq!(world.accept(&[&first]).await, [Acceptance::Stored]);
-    let head = world.store.journal_head(default_project()).await;
+    let head = head(&world).await;
     let again = world.keyed("7", "{}");
     assert_ne!(world.accept(&[&again]).await, [Acceptance::Stored]);
-    assert_eq!(told(&world, head.expect("a head")).await.len(), 0);
+    assert_eq!(told(&world, head).await.len(), 0);
     assert_eq!(told(&world, BEGINNING).await.len(), 1);
 }
 
-pub async fn what_is_old_goes_from_the_journal_and_the_newest_stays(world: World) {
+pub async fn what_is_old_goes_from_the_journal_and_places_go_on(world: World) {
     let mut places = Vec::new();
     for seconds in 1..=5 {
         places.push(event_at(&world, after(seconds)).await);
     }
+    assert!(places.is_sorted_by(|one, other| one < other));
     let store = &world.store;
     let since = async |seconds| store.journal_since(default_project(), after(seconds)).await;
+    assert_eq!(since(1).await.expect("a place"), BEGINNING);
     assert_eq!(since(3).await.expect("a place"), places[1]);
     assert_eq!(since(9).await.expect("a place"), places[4]);
+    let standing = async |place| {
+        let standing = store.journal_standing(default_project(), place).await;
+        standing.expect("a standing")
+    };
+    assert_eq!(standing(BEGINNING).await, (Standing::Kept, BEGINNING));
     let swept = store
         .sweep_journal(&Rows::All, "", after(4), 2)
         .await
@@ -130,31 +157,29 @@ pub async fn what_is_old_goes_from_the_journal_and_the_newest_stays(world: World
         .sweep_journal(&Rows::All, &swept.position, after(4), 2)
         .await;
     assert!(end.expect("swept").is_last);
-    let standing = async |place| {
-        let standing = store.journal_standing(default_project(), place).await;
-        standing.expect("a standing").0
-    };
-    assert_eq!(standing(places[3]).await, Standing::Kept);
-    assert_eq!(standing(places[1]).await, Standing::Expired);
-    assert_eq!(standing(BEGINNING).await, Standing::Expired);
-    assert_eq!(
-        standing(since(1).await.expect("a place")).await,
-        Standing::Expired
-    );
+    assert_eq!(standing(places[3]).await, (Standing::Kept, places[2]));
+    assert_eq!(standing(places[2]).await, (Standing::Kept, places[2]));
+    assert_eq!(standing(places[1]).await, (Standing::Expired, places[2]));
+    assert_eq!(standing(BEGINNING).await, (Standing::Expired, places[2]));
+    assert_eq!(since(1).await.expect("a place"), places[2]);
     let beyond = Place {
-        position: 6,
+        position: places[4].position + 1,
         number: 1,
     };
-    assert_eq!(standing(beyond).await, Standing::Unknown);
+    assert_eq!(standing(beyond).await.0, Standing::Unknown);
     let page = store.journal_after(default_project(), places[0]).await;
-    assert!(page.expect("a page").has_gap);
+    let page = page.expect("a page");
+    assert_eq!((page.gap, page.happenings.len()), (Some(places[2]), 2));
     let swept = store
         .sweep_journal(&Rows::All, "", after(60), 9)
         .await
         .expect("swept");
-    assert_eq!(swept.removed, 1, "the newest stays");
+    assert_eq!(swept.removed, 2);
+    assert_eq!(head(&world).await, places[4]);
+    assert_eq!(standing(places[4]).await.0, Standing::Kept);
+    assert_eq!(standing(beyond).await.0, Standing::Unknown);
     let next = event_at(&world, after(61)).await;
-    assert_eq!(next.position, places[4].position + 1);
+    assert!(next > places[4], "no position comes twice");
     assert_eq!(told(&world, places[4]).await.len(), 1);
 }
 

@@ -13,6 +13,7 @@ mod nodes;
 mod partitions;
 mod refusals;
 mod retention;
+mod sharing;
 mod types;
 mod world;
 
@@ -131,7 +132,7 @@ conformance! {
         journal:
             the_journal_tells_each_state_that_deliveries_come_into,
             a_stale_or_repeated_unit_is_not_told_of,
-            what_is_old_goes_from_the_journal_and_the_newest_stays,
+            what_is_old_goes_from_the_journal_and_places_go_on,
             a_bell_rings_for_its_project_alone;
     }
     sqlite {
@@ -159,5 +160,12 @@ conformance! {
             a_partition_that_is_written_meanwhile_stays,
             what_is_revived_while_a_partition_is_counted_keeps_its_event,
             what_is_too_much_to_be_moved_is_swept_row_by_row;
+        sharing:
+            nothing_is_missed_whoever_commits_first,
+            many_who_write_at_once_are_told_of_once_each,
+            a_bell_rings_for_what_another_node_has_committed,
+            nodes_tell_each_other_what_they_change,
+            who_has_not_heard_for_long_may_have_missed_anything,
+            what_was_written_in_another_cluster_is_forgotten;
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use riposte::{
     domain::{
         delivery::{DeadReason, DeliveryState, SkipReason},
+        happening::Place,
         ids::{DeliveryId, EventId, default_project},
         retention::{Kept, Retention},
         retry::Verdict,
@@ -12,6 +13,7 @@ use riposte::{
     },
     store::{
         counters::{Counter, Counts},
+        journal::Standing,
         partitions::{Ages, Log, Round, Rows},
         queue::Wish,
         unit::{Acceptance, Cursor, Fanout, Fate},
@@ -19,7 +21,10 @@ use riposte::{
 };
 use sqlx::{AssertSqlSafe, PgConnection};
 
-use super::world::{NOW, World, after};
+use super::{
+    journal::head,
+    world::{NOW, World, after},
+};
 
 const DAY: u64 = 86_400;
 
@@ -136,17 +141,26 @@ pub async fn what_is_past_goes_with_its_partition_and_what_is_needed_is_moved(wo
     });
     assert_eq!(world.accept(&[&cut]).await, [Acceptance::Stored]);
     let before = counted(&world).await;
+    let head = head(&world).await;
 
     let round = drop_partitions(&world, after(12 * DAY)).await;
     let dropped = round.dropped.iter();
     let dropped: Vec<_> = dropped.map(|one| (&*one.name, one.moved)).collect();
-    // The newest row of the journal says how far the project has come.
-    let (first, rest) = dropped.split_first().expect("the journal");
-    assert_eq!(*first, ("journal_20231114", 1));
+    assert_eq!(dropped[0].0, "journal_20231114");
     assert!(
-        rest.iter()
+        dropped
+            .iter()
             .all(|(name, moved)| name.starts_with("journal_") && *moved == 0)
     );
+    // Who has read it to its end has missed nothing, anybody else has.
+    let standing = async |place| {
+        let standing = world.store.journal_standing(default_project(), place).await;
+        standing.expect("a standing")
+    };
+    let (_, gone) = standing(Place::default()).await;
+    assert_eq!(standing(Place::default()).await.0, Standing::Expired);
+    assert_eq!(standing(gone).await.0, Standing::Kept);
+    assert_eq!(gone, head);
     let round = drop_partitions(&world, after(13 * DAY)).await;
     let dropped: Vec<_> = round
         .dropped

@@ -11,7 +11,7 @@ use riposte::{
         draft::EventDraft,
         endpoint::{EndpointConfig, EndpointState},
         event::{Data, Event, EventType},
-        ids::{DeliveryId, EndpointId, Ids, default_project},
+        ids::{DeliveryId, EndpointId, Ids, ProjectId, default_project},
         lease::Lease,
         retry::Verdict,
         seal::Keyring,
@@ -90,6 +90,21 @@ impl World {
         }
     }
 
+    /// Opens the same database once more, as another node does.
+    pub async fn joined(&self) -> Store {
+        let keyring = Keyring::new(postgres::sealing_key(), Vec::new());
+        let settings = StoreSettings::at(self.url(), keyring, self.chance.clone());
+        Store::open(settings).await.expect("a store")
+    }
+
+    /// The URL of the database.
+    pub fn url(&self) -> &str {
+        match &self.place {
+            Place::Directory(_) => panic!("one process has a file"),
+            Place::Database(database) => database.url(),
+        }
+    }
+
     /// Forgets the counters, and lets the migration that brought them count anew.
     pub async fn migrates_counters(&self) {
         let migration = include_str!("../../../migrations/sqlite/0003_counters.sql");
@@ -114,6 +129,10 @@ impl World {
     }
 
     pub async fn endpoint(&self) -> EndpointId {
+        self.endpoint_of(default_project()).await
+    }
+
+    pub async fn endpoint_of(&self, project: ProjectId) -> EndpointId {
         let new = NewEndpoint {
             id: self.ids.next(NOW),
             config: EndpointConfig {
@@ -131,7 +150,7 @@ impl World {
         let change = change_at(NOW);
         let made = self
             .store
-            .insert_endpoint(default_project(), &new, &change, unanswered);
+            .insert_endpoint(project, &new, &change, unanswered);
         made.await.expect("an endpoint").now.id
     }
 
