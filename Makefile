@@ -6,10 +6,11 @@ JS_CLIENTS := tests/clients/js/node_modules/.package-lock.json
 BROWSER := target/clients/browser/.ready
 WITH_POSTGRES := scripts/with-postgres
 ROUNDS ?= 20
+PAUSE ?= 60
 EXAMPLES ?= 500
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint fmt crash schemathesis bench clients deny
+.PHONY: help run test lint fmt crash cluster schemathesis bench clients deny
 
 help: ## Show what there is to make.
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -29,6 +30,9 @@ fmt: ## Format the code.
 
 crash: ## Kill the gateway ROUNDS times while events stream in, and count what is left.
 	CRASH_ROUNDS=$(ROUNDS) cargo test --locked --test it crash -- --nocapture
+
+cluster: ## Do to three nodes on one PostgreSQL what may happen to them; a node stops for PAUSE seconds.
+	PAUSE=$(PAUSE) $(WITH_POSTGRES) cargo test --locked --test it cluster:: -- --nocapture --test-threads 1
 
 schemathesis: clients ## Try what the OpenAPI document says, with EXAMPLES requests of each operation and kind.
 	SCHEMATHESIS_EXAMPLES=$(EXAMPLES) cargo test --locked --test it schemathesis -- --nocapture

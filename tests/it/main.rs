@@ -4,6 +4,7 @@
 mod changing;
 mod cli;
 mod clients;
+mod cluster;
 mod crash;
 mod deliveries;
 mod delivering;
@@ -19,6 +20,7 @@ mod health;
 mod jobs;
 mod listeners;
 mod lists;
+mod load;
 mod malformed;
 mod nodes;
 mod openapi;

@@ -26,7 +26,7 @@ const DATABASE: &str = "RIPOSTE_TEST_DATABASE";
 #[derive(Clone)]
 pub struct Setup {
     directory: Arc<TempDir>,
-    #[expect(dead_code, reason = "it goes when the last who shares it is dropped")]
+    /// A database that is no file in the directory. It goes when the last who shares it is dropped.
     database: Option<Arc<Database>>,
     variables: Vec<(String, String)>,
     operator_key: String,
@@ -141,6 +141,11 @@ impl Setup {
     /// The environment that a gateway starts with.
     pub fn variables(&self) -> &[(String, String)] {
         &self.variables
+    }
+
+    /// Whether its database is on PostgreSQL, among those of other tests.
+    pub fn is_on_postgres(&self) -> bool {
+        self.database.is_some()
     }
 
     /// Starts a gateway in this process.

@@ -5,20 +5,24 @@
 //! at a receiver, or from what the program prints.
 
 mod api;
+mod cluster;
 mod following;
 mod gateway;
 mod patience;
 pub mod postgres;
 mod process;
+mod proxy;
 mod receiver;
 mod story;
 mod time;
 
 pub use api::{Answer, Api};
+pub use cluster::Cluster;
 pub use following::Message;
 pub use gateway::{Gateway, Setup};
 pub use patience::{until, until_for, within};
 pub use process::Process;
+pub use proxy::{Breaks, Proxy, Way};
 pub use receiver::{Receiver, Webhook};
 pub use story::{Hook, a_webhook, attempts, id_of, text};
 pub use time::Time;

@@ -15,6 +15,9 @@ use super::{Api, Setup, within};
 /// What the first line of the program's output begins with.
 const GREETING: &str = "Riposte listens on http://";
 
+/// How much of its output is shown where a test has failed.
+const LAST_LINES: usize = 12;
+
 /// A running `riposte serve`. It is killed when it is dropped.
 pub struct Process {
     setup: Setup,
@@ -59,12 +62,20 @@ impl Process {
         self.setup.clone()
     }
 
+    /// Stops it as SIGSTOP does: it does nothing any more, and knows nothing of it.
+    pub fn pause(&self) {
+        self.signal("STOP");
+    }
+
+    /// Lets it go on after [`Process::pause`].
+    pub fn resume(&self) {
+        self.signal("CONT");
+    }
+
     /// Asks it to end with SIGTERM, and waits until it has. Gives its exit code and all that it
     /// has printed.
     pub async fn terminate(mut self) -> (Option<i32>, String) {
-        let pid = self.child.id().to_string();
-        let asked = Command::new("kill").args(["-TERM", &pid]).status();
-        assert!(asked.expect("kill runs").success());
+        self.signal("TERM");
         let code = super::until("the program to end", async || {
             match self.child.try_wait().expect("its state") {
                 Some(status) => Ok(status.code()),
@@ -73,14 +84,31 @@ impl Process {
         });
         (code.await, text(&self.printed))
     }
+
+    fn signal(&self, signal: &str) {
+        let pid = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-s", signal, &pid]).status();
+        assert!(sent.expect("kill runs").success());
+    }
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
+        if thread::panicking() {
+            show(&text(&self.printed));
+        }
         // It may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Shows the last of what a program has printed whose test has failed.
+#[expect(clippy::print_stderr, reason = "whoever looks for the cause needs it")]
+fn show(printed: &str) {
+    let lines: Vec<_> = printed.lines().rev().take(LAST_LINES).collect();
+    let lines = lines.into_iter().rev().collect::<Vec<_>>().join("\n");
+    eprintln!("the program printed at last:\n{lines}");
 }
 
 fn command(setup: &Setup) -> Command {

@@ -3,7 +3,7 @@
 use std::{
     collections::{HashMap, HashSet},
     net::SocketAddr,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use axum::{
@@ -79,15 +79,27 @@ impl Tally {
 
     /// How many requests have come though the same webhook had its due before.
     pub fn repeats(&self) -> usize {
-        let seen = self
-            .shared
-            .seen
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let seen = self.shared.seen();
         let beyond = seen
             .values()
             .map(|seen| seen.times.saturating_sub(due(seen.path)));
         beyond.sum()
+    }
+
+    /// Which webhooks have had their due, and how often each has come.
+    pub fn settled(&self) -> HashMap<String, usize> {
+        let seen = self.shared.seen();
+        let settled = seen.iter().filter(|(_, seen)| seen.times >= due(seen.path));
+        settled.map(|(id, seen)| (id.clone(), seen.times)).collect()
+    }
+
+    /// Those that were settled `before` and have come again since.
+    pub fn came_again(&self, before: &HashMap<String, usize>) -> Vec<String> {
+        let seen = self.shared.seen();
+        let again = before
+            .iter()
+            .filter(|(id, times)| seen[*id].times > **times);
+        again.map(|(id, _)| id.clone()).collect()
     }
 
     /// Checks that every event that was `sent`, by kind, has come to each path that it has to come
@@ -100,25 +112,17 @@ impl Tally {
         for kind in Kind::ALL {
             self.has(ALL, kind.event_type(), of(kind));
         }
-        self.has(ALL, "crash.echo", of(Kind::Emit));
+        self.has(ALL, "load.echo", of(Kind::Emit));
         self.has(FLAKY, Kind::Flaky.event_type(), of(Kind::Flaky));
         self.has(DEAD, Kind::Dead.event_type(), of(Kind::Dead));
         let webhooks: usize =
             sent.iter().sum::<usize>() + of(Kind::Emit) + of(Kind::Flaky) + of(Kind::Dead);
-        let seen = self
-            .shared
-            .seen
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let seen = self.shared.seen();
         assert_eq!(seen.len(), webhooks, "other webhooks have come");
     }
 
     fn has(&self, path: &str, event_type: &str, count: usize) {
-        let seen = self
-            .shared
-            .seen
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let seen = self.shared.seen();
         let came = || {
             let all = seen.values();
             all.filter(|seen| seen.path == path && seen.event_type == event_type)
@@ -156,13 +160,17 @@ async fn receive(State(shared): State<Arc<Shared>>, request: Request) -> StatusC
 }
 
 impl Shared {
+    fn seen(&self) -> MutexGuard<'_, HashMap<String, Seen>> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Counts a webhook; gives how often it has come now.
     fn count(&self, id: String, path: &'static str, event: &Value) -> usize {
         let name = match &event["data"]["of"] {
             Value::String(parent) => parent,
             _ => event["id"].as_str().expect("an id"),
         };
-        let mut all = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.seen();
         let seen = all.entry(id).or_insert_with(|| Seen {
             path,
             event_type: event["type"].as_str().expect("a type").to_owned(),
