@@ -259,7 +259,9 @@ impl From<StoreError> for Problem {
             ),
             StoreError::OverQuota(exceeded) => (*exceeded).into(),
             StoreError::BeyondScopes(scope) => lacks(*scope),
-            StoreError::Unrotatable(_) => Self::new(Code::WrongState, error.to_string()),
+            StoreError::Unrotatable(_) | StoreError::SqliteOnly(_) => {
+                Self::new(Code::WrongState, error.to_string())
+            }
             error if error.is_transient() => {
                 tracing::error!(%error, "the store is unavailable");
                 Self::new(

@@ -36,7 +36,7 @@ Exit codes: 0 it is written and whole, 2 it is not.";
 /// Fetch a consistent copy of everything from a running gateway.
 ///
 /// The file appears under its name once it is whole: its length and hash are those that the gateway
-/// says. Only its owner can read it.
+/// says. Only its owner can read it. PostgreSQL has its own tools for backups: pg_dump and base backups.
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct BackupArgs {

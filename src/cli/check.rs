@@ -1,21 +1,31 @@
 //! `riposte check`: shows the configuration that counts, and where each value comes from.
 
+mod connect;
+
 use std::io::Write;
 
 use clap::Args;
 use comfy_table::{Table, presets::NOTHING};
 use serde_json::{Value, json};
 
-use super::{CliError, Exit, options::ConfigOptions};
-use crate::config::{Config, Origin, Setting, Settings, Sources};
+use self::connect::Answer;
+use super::{CliError, Exit, client::block_on, options::ConfigOptions};
+use crate::{
+    config::{Config, Origin, Setting, Settings, Sources},
+    store::StoreError,
+};
 
 const AFTER_HELP: &str = "\
 Examples:
   riposte check                                  what `riposte serve` would run with here
   riposte check --config /etc/riposte.toml       a file before it is put to use
   RIPOSTE_LISTEN=0.0.0.0:80 riposte check --json
+  riposte check --connect                        ask the database as well
 
-Exit codes: 0 the configuration is good, 2 it is not; the error names file, line and key.";
+Exit codes:
+  0  the configuration is good
+  1  with --connect: the schema does not fit, or the database may lose what it acknowledges
+  2  the configuration is not good, and the error names file, line and key; or the database does not answer";
 
 /// Check the configuration and show where each value comes from.
 ///
@@ -26,22 +36,52 @@ Exit codes: 0 the configuration is good, 2 it is not; the error names file, line
 pub struct CheckArgs {
     #[command(flatten)]
     options: ConfigOptions,
+    /// Ask the database whether its schema fits and whether it keeps what it acknowledges; nothing is
+    /// changed there
+    #[arg(long)]
+    connect: bool,
     /// Print JSON instead of a table
     #[arg(long)]
     json: bool,
+}
+
+/// Why the database could not be asked.
+#[derive(Debug, thiserror::Error)]
+#[error("{database}: {reason}")]
+pub struct ConnectError {
+    database: String,
+    reason: StoreError,
 }
 
 impl CheckArgs {
     /// Checks and shows.
     ///
     /// # Errors
-    /// The first thing that is wrong with the configuration.
+    /// The first thing that is wrong with the configuration; a database that does not answer.
     pub fn run(self, out: &mut dyn Write) -> Result<Exit, CliError> {
-        show(&self.options.sources(), self.json, out)
+        let sources = self.options.sources();
+        let answer = match self.connect {
+            true => Some(ask(&Config::load(&sources)?)?),
+            false => None,
+        };
+        show(&sources, answer.as_ref(), self.json, out)
     }
 }
 
-fn show(sources: &Sources, as_json: bool, out: &mut dyn Write) -> Result<Exit, CliError> {
+fn ask(config: &Config) -> Result<Answer, CliError> {
+    let answer = block_on(async { Ok(Answer::of(&config.database).await) })?;
+    Ok(answer.map_err(|reason| ConnectError {
+        database: config.database.to_string(),
+        reason,
+    })?)
+}
+
+fn show(
+    sources: &Sources,
+    answer: Option<&Answer>,
+    as_json: bool,
+    out: &mut dyn Write,
+) -> Result<Exit, CliError> {
     let settings = Settings::load(sources)?;
     let config = Config::from_settings(&settings)?;
     if as_json {
@@ -49,11 +89,16 @@ fn show(sources: &Sources, as_json: bool, out: &mut dyn Write) -> Result<Exit, C
             .iter()
             .map(|setting| to_json(setting, &config))
             .collect();
-        writeln!(out, "{:#}", json!({"dev": config.dev, "settings": all}))?;
+        let mut shown = json!({"dev": config.dev, "settings": all});
+        if let Some(answer) = answer {
+            shown["database"] = answer.to_json();
+        }
+        writeln!(out, "{shown:#}")?;
     } else {
         writeln!(out, "{}", table(&settings, &config).trim_fmt())?;
+        answer.map_or(Ok(()), |answer| answer.show(out))?;
     }
-    Ok(Exit::Success)
+    Ok(answer.map_or(Exit::Success, Answer::exit))
 }
 
 fn table(settings: &Settings, config: &Config) -> Table {
@@ -153,8 +198,8 @@ mod tests {
     fn output(text: &str, as_json: bool) -> String {
         let directory = TempDir::new().expect("a temporary directory");
         let mut out = Vec::new();
-        let exit =
-            show(&sources(&directory, text), as_json, &mut out).expect("a good configuration");
+        let exit = show(&sources(&directory, text), None, as_json, &mut out)
+            .expect("a good configuration");
         assert_eq!(exit, Exit::Success);
         let shown = String::from_utf8(out).expect("UTF-8");
         shown.replace(&directory.path().display().to_string(), "DIR")
@@ -236,7 +281,7 @@ mod tests {
     fn a_bad_configuration_is_an_error_with_its_place() {
         let directory = TempDir::new().expect("a temporary directory");
         let bad = sources(&directory, "\nlimits.batch_events = 0\n");
-        let error = show(&bad, false, &mut Vec::new())
+        let error = show(&bad, None, false, &mut Vec::new())
             .expect_err("refused")
             .to_string();
         assert!(

@@ -9,6 +9,7 @@ mod clauses;
 mod client;
 mod completions;
 mod confirm;
+mod copy;
 mod dead_letters;
 mod deliveries;
 mod demo;
@@ -100,6 +101,7 @@ enum Command {
     Listen(listen::ListenArgs),
     Backup(backup::BackupArgs),
     Migrate(migrate::MigrateArgs),
+    Copy(copy::CopyArgs),
     Match(match_::MatchArgs),
     Verify(verify::VerifyArgs),
     Check(check::CheckArgs),
@@ -163,6 +165,12 @@ pub enum CliError {
     /// See [`migrate::MigrateError`].
     #[error(transparent)]
     Migrate(#[from] migrate::MigrateError),
+    /// See [`check::ConnectError`].
+    #[error(transparent)]
+    Connect(#[from] check::ConnectError),
+    /// See [`copy::CopyCommandError`].
+    #[error(transparent)]
+    Copy(#[from] copy::CopyCommandError),
     /// What was to be shown could not be written.
     #[error("the output cannot be written: {0}")]
     Output(#[from] io::Error),
@@ -227,6 +235,7 @@ impl Command {
             Self::Listen(args) => args.run(out),
             Self::Backup(args) => args.run(out),
             Self::Migrate(args) => args.run(out),
+            Self::Copy(args) => args.run(out),
             Self::Match(args) => args.run(out),
             Self::Verify(args) => args.run(out),
             Self::Check(args) => args.run(out),

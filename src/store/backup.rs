@@ -43,7 +43,10 @@ impl Store {
     pub async fn copy(&self) -> StoreResult<Option<Copy>> {
         let Backend::Sqlite(database) = &self.backend else {
             return Err(StoreError::SqliteOnly(
-                "PostgreSQL has its own tools for backups: pg_dump, or base backups with a WAL archive",
+                "PostgreSQL has its own tools for backups: pg_dump, or base backups with a WAL archive \
+                 to get back to any moment. The secrets of endpoints are sealed with a key that is in \
+                 neither, but in the configuration of the nodes (secrets_key): back it up too, apart \
+                 from them",
             ));
         };
         let Ok(place) = Arc::clone(&database.copying).try_acquire_owned() else {

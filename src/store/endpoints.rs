@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+pub(super) use self::row::headers_row;
 pub use self::{
     list::EndpointFilter,
     stats::{Ended, EndpointStats, MAX_ATTEMPTS_LOOKED_AT, MAX_PENDING_COUNTED, RecentAttempts},

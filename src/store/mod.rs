@@ -13,6 +13,7 @@ pub mod backlog;
 pub mod backup;
 pub mod change;
 pub mod circumstances;
+pub mod copying;
 pub mod counters;
 pub mod dead_letters;
 pub mod deliveries;

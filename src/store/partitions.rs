@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use sqlx::AssertSqlSafe;
 
+pub(super) use self::ahead::make_since;
 pub use self::dropping::{Ages, Dropped, Round};
 use super::{
     Backend, Store, StoreResult,
@@ -84,7 +85,7 @@ const JOURNAL_WIDTH: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl Log {
     /// The table, and the column that its rows are apportioned by.
-    fn table(self) -> (&'static str, &'static str) {
+    pub(in crate::store) fn table(self) -> (&'static str, &'static str) {
         match self {
             Self::Events | Self::Deliveries | Self::Attempts => (self.as_str(), "id"),
             Self::Journal => (self.as_str(), "written_at"),
@@ -115,7 +116,7 @@ impl Log {
     }
 
     /// The time that a bound stands for.
-    fn time_of(self, bound: &str) -> Option<Timestamp> {
+    pub(in crate::store) fn time_of(self, bound: &str) -> Option<Timestamp> {
         match self {
             Self::Events => bound.parse().ok().map(stamp::<EventKind>),
             Self::Deliveries => bound.parse().ok().map(stamp::<DeliveryKind>),

@@ -94,6 +94,26 @@ impl Store {
     }
 }
 
+/// What may make the database at `url` lose what it has acknowledged. Nothing is changed there.
+///
+/// # Errors
+/// If it cannot be asked.
+pub async fn weaknesses_at(url: &str) -> StoreResult<Vec<Weakness>> {
+    let pool = PgPoolOptions::new().max_connections(1).connect(url).await;
+    let pool = pool.map_err(|error| open_error(error.into()))?;
+    let weaknesses = durability::weaknesses(&pool).await;
+    pool.close().await;
+    weaknesses
+}
+
+/// One session on a database whose schema is brought up to date, for what is done while no gateway runs
+/// on it.
+pub(super) async fn open_alone(settings: &StoreSettings) -> StoreResult<PgPool> {
+    let options = session::options(settings)?;
+    prepare(&options, true).await.map_err(open_error)?;
+    connect(settings, 1, &options).await
+}
+
 /// Sees to it that the database can be worked with, and brings its schema up to date if it is to.
 async fn prepare(options: &PgConnectOptions, migrate: bool) -> StoreResult<()> {
     let mut connection = options.connect().await?;

@@ -7,12 +7,14 @@ use super::{
     Connection, Store, StoreError, StoreResult,
     audit::{Audited, Entry},
     change::{Change, Done},
+    endpoints::headers_row,
     sql::{query, query_scalar, unreadable},
 };
 use crate::domain::{
     audit::{Action, Realm},
     endpoint::{LiveSecret, MAX_LIVE_SECRETS},
     ids::{EndpointId, ProjectId},
+    seal::Keyring,
     signature::Secret,
     time::Timestamp,
 };
@@ -177,6 +179,33 @@ impl Store {
             })
             .collect()
     }
+}
+
+/// Opens what is sealed of all endpoints, secrets and headers, with the keys at hand. Gives how much that
+/// is.
+///
+/// # Errors
+/// If one does not open.
+pub(super) async fn open_all(connection: &mut Connection, keyring: &Keyring) -> StoreResult<u64> {
+    let secrets = query("SELECT endpoint_id, number, sealed FROM endpoint_secrets")
+        .fetch_all(&mut *connection)
+        .await?;
+    let headers = query("SELECT id, headers FROM endpoints WHERE length(headers) > 0")
+        .fetch_all(connection)
+        .await?;
+    let mut sealed = Vec::new();
+    for row in &secrets {
+        let name = secret_row(row.parsed("endpoint_id")?, row.number("number")?);
+        sealed.push((name, row.blob("sealed")?));
+    }
+    for row in &headers {
+        sealed.push((headers_row(row.parsed("id")?), row.blob("headers")?));
+    }
+    for (name, sealed) in &sealed {
+        let opened = keyring.open(sealed, name);
+        opened.map_err(|error| StoreError::sealed(name, error))?;
+    }
+    Ok(sealed.len() as u64)
 }
 
 /// Lets the secrets of an endpoint end at `expires_at`; those that have ended by `now` go.

@@ -67,6 +67,6 @@ impl Store {
 }
 
 /// What the headers of an endpoint are sealed for.
-fn headers_row(id: EndpointId) -> String {
+pub(in crate::store) fn headers_row(id: EndpointId) -> String {
     format!("endpoints.headers/{id}")
 }

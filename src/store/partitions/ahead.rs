@@ -16,6 +16,9 @@ use crate::{
 /// How many partitions there are beyond that of now.
 const AHEAD: u32 = 2;
 
+/// The most partitions of a time that is past already.
+const MOST_PAST: u32 = 200;
+
 /// Partitions of a week begin with a Monday: the first one since the epoch, in milliseconds.
 const MONDAY: i64 = 4 * 24 * 60 * 60 * 1_000;
 
@@ -90,6 +93,26 @@ impl Store {
         transaction.commit().await?;
         Ok(true)
     }
+}
+
+/// Makes the partitions of `log` that are missing between `since` and `now`, in a transaction that has
+/// the log for itself. What is older than a great many of them goes into the default partition.
+pub(in crate::store) async fn make_since(
+    transaction: &mut Transaction,
+    log: Log,
+    width: Duration,
+    [since, now]: [Timestamp; 2],
+) -> StoreResult<()> {
+    let width = log.width(width);
+    let mut moment = since.max(now.minus(width * MOST_PAST));
+    while moment <= now {
+        let there = partitions(transaction, log).await?;
+        for partition in missing(log, &there, width, moment) {
+            attach(transaction, &partition).await?;
+        }
+        moment = moment.plus(width);
+    }
+    Ok(())
 }
 
 /// Whether the default partition has rows of the time of `partition`.

@@ -62,6 +62,14 @@ impl Connection {
         self.shard
     }
 
+    /// The connection as PostgreSQL's driver knows it, for what is no statement.
+    pub(in crate::store) fn postgres(&mut self) -> Option<&mut PgConnection> {
+        match self.driver() {
+            Driver::Sqlite(_) => None,
+            Driver::Postgres(connection) => Some(connection),
+        }
+    }
+
     pub(super) fn driver(&mut self) -> Driver<'_> {
         match &mut self.open {
             Open::SqliteReader(connection) => Driver::Sqlite(connection),

@@ -119,8 +119,18 @@ impl Query {
 
     fn postgres(self) -> sqlx::Result<Statement<'static, Postgres, PgArguments>> {
         let bound = for_postgres(self.values).map_err(sqlx::Error::Encode)?;
-        Ok(sqlx::query_with(self.sql, bound))
+        let keeps_columns = !gives_all_columns(self.sql.as_str());
+        Ok(sqlx::query_with(self.sql, bound).persistent(keeps_columns))
     }
+}
+
+/// Whether a statement gives all columns that there are. Which these are may change while a node runs,
+/// when the next release migrates, and PostgreSQL then refuses what was prepared before: such a statement
+/// is prepared each time.
+fn gives_all_columns(sql: &str) -> bool {
+    ["SELECT *", ".*", "RETURNING *"]
+        .iter()
+        .any(|all| sql.contains(all))
 }
 
 /// A statement of whose rows the first column counts.

@@ -9,7 +9,7 @@ use crate::support::{Receiver, Setup};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_gateway_goes_on_from_a_copy_that_was_taken_while_events_streamed_in() {
-    let setup = Setup::new().retrying("0s");
+    let setup = Setup::on_sqlite().retrying("0s");
     let gateway = setup.clone().start().await;
     let receiver = Receiver::start().await;
     let hook = gateway.api().registers("a.b", &receiver.url()).await;
@@ -25,7 +25,7 @@ async fn a_gateway_goes_on_from_a_copy_that_was_taken_while_events_streamed_in()
             api.sends(json!({"type": "a.b"})).await;
         }
     });
-    let other = Setup::new().retrying("0s");
+    let other = Setup::on_sqlite().retrying("0s");
     let file = other.directory().join("riposte.db");
     let path = file.to_str().expect("a path");
     let ran = Shell::at(&gateway).runs(&["backup", "--check", path]).await;
@@ -50,7 +50,7 @@ async fn a_gateway_goes_on_from_a_copy_that_was_taken_while_events_streamed_in()
 
 #[tokio::test]
 async fn a_copy_goes_to_standard_output_or_nowhere() {
-    let setup = Setup::new();
+    let setup = Setup::on_sqlite();
     let leftover = setup.directory().join("riposte.db.copy");
     fs::write(&leftover, "what a process left behind").expect("written");
     let gateway = setup.clone().start().await;
@@ -74,4 +74,12 @@ async fn a_copy_goes_to_standard_output_or_nowhere() {
         .runs(&["backup", "-"])
         .await
         .refused(2, "does not accept the key");
+}
+
+#[tokio::test]
+async fn on_postgresql_it_says_what_to_use_and_where_the_key_is() {
+    let gateway = Setup::on_postgres().start().await;
+    let ran = Shell::at(&gateway).runs(&["backup", "riposte.db"]).await;
+    ran.refused(2, "pg_dump");
+    assert!(ran.errors.contains("secrets_key"), "{ran:?}");
 }

@@ -45,6 +45,14 @@ impl Api {
         }
     }
 
+    /// The same caller at the gateway that `other` calls.
+    pub fn where_is(&self, other: &Self) -> Self {
+        Self {
+            base: other.base.clone(),
+            ..self.clone()
+        }
+    }
+
     /// The same, with one header more.
     pub fn with_header(&self, name: &str, value: &str) -> Self {
         let mut headers = self.headers.clone();

@@ -226,6 +226,13 @@ impl Gateway {
         self.setup.directory()
     }
 
+    /// The URL of its database.
+    pub fn database(&self) -> String {
+        let mut variables = self.setup.variables.iter();
+        let database = variables.find(|(name, _)| name == "RIPOSTE_DATABASE");
+        database.expect("a database").1.clone()
+    }
+
     /// Stops it as production does, and gives what it takes to start it again.
     pub async fn stop(self) -> Setup {
         let _ = self.stop.send(());

@@ -39,6 +39,14 @@ impl Database {
         Self { name, url }
     }
 
+    /// A database that nobody else has, without the schema.
+    pub fn empty() -> Self {
+        let name = new_name();
+        done(vec![format!("CREATE DATABASE {name}")]);
+        let url = url_of(&cluster(), &name);
+        Self { name, url }
+    }
+
     /// Its URL.
     pub fn url(&self) -> &str {
         &self.url

@@ -2,6 +2,8 @@
 //! must not do to nodes of the release before.
 
 mod additive;
+mod checking;
+mod copying;
 mod keys;
 mod migrating;
 
@@ -9,11 +11,16 @@ use std::process::{Command, Output};
 
 /// Runs `riposte` with `arguments` about the database at `url`.
 async fn riposte(arguments: &[&str], url: &str) -> Output {
+    riposte_with(arguments, &[("RIPOSTE_DATABASE", url)]).await
+}
+
+/// Runs `riposte` with `arguments` and nothing but `variables` in its environment.
+async fn riposte_with(arguments: &[&str], variables: &[(&str, &str)]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_riposte"));
     command
         .args(arguments)
         .env_clear()
-        .env("RIPOSTE_DATABASE", url);
+        .envs(variables.iter().copied());
     let run = tokio::task::spawn_blocking(move || command.output());
     let ended = crate::support::within("the command to end", run).await;
     ended.expect("no panic").expect("the program runs")
