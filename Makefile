@@ -18,8 +18,8 @@ help: ## Show what there is to make.
 run: ## Build and serve on 127.0.0.1:8080 in the development profile, with its data below data/.
 	cargo run --release --locked -- serve --dev
 
-test: clients ## Run every test, with a PostgreSQL of its own.
-	$(WITH_POSTGRES) cargo test --locked
+test: clients ## Run every test, those of the API on either database, with a PostgreSQL of its own.
+	$(WITH_POSTGRES) scripts/tests
 
 lint: ## Check the formatting and the code; every warning is an error.
 	cargo fmt --check

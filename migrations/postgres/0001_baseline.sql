@@ -218,8 +218,9 @@ CREATE INDEX dead_letters_by_reason ON deliveries (project_id, reason, id) WHERE
 CREATE INDEX dead_letters_by_error_kind ON deliveries (project_id, error_kind, id)
     WHERE state = 'dead';
 CREATE INDEX dead_letters_by_status ON deliveries (project_id, status, id) WHERE state = 'dead';
--- By their causes, which a read hops over.
-CREATE INDEX dead_letters_by_cause ON deliveries (project_id, endpoint_id, reason, error_kind, id)
+-- By their causes, which a read hops over; what is missing comes first, as on SQLite.
+CREATE INDEX dead_letters_by_cause
+    ON deliveries (project_id, endpoint_id NULLS FIRST, reason, error_kind NULLS FIRST, id)
     WHERE state = 'dead';
 
 -- The log of attempts: each request with what came of it.

@@ -51,7 +51,8 @@ async fn an_answer_is_never_taken_for_another_type() {
 
 #[tokio::test]
 async fn the_program_serves_with_the_key_that_it_keeps_and_ends_when_it_is_told_to() {
-    let setup = Setup::new().without("RIPOSTE_OPERATOR_KEY");
+    // Beside a file of SQLite: where many nodes share a database, the key is configured.
+    let setup = Setup::on_sqlite().without("RIPOSTE_OPERATOR_KEY");
     let file = setup.directory().join("operator.key");
     let program = setup.run().await;
     let key = std::fs::read_to_string(&file).expect("the key is kept");

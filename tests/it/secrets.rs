@@ -97,7 +97,8 @@ async fn what_waits_is_signed_with_the_secret_of_its_attempt() {
 
 #[tokio::test]
 async fn no_secret_is_in_the_logs_or_in_clear_in_any_file() {
-    let setup = Setup::new().without("RIPOSTE_OPERATOR_KEY");
+    // With a file of SQLite, whose every byte can be looked at, and the keys beside it.
+    let setup = Setup::on_sqlite().without("RIPOSTE_OPERATOR_KEY");
     let setup = setup
         .retrying("0s,10ms")
         .with("RIPOSTE_LOG__LEVEL", "trace,sqlx=trace");

@@ -60,7 +60,7 @@ impl Store {
         project: ProjectId,
         endpoint: Option<EndpointId>,
     ) -> StoreResult<DeadGroups> {
-        let mut snapshot = self.snapshot().await?;
+        let mut snapshot = self.browse().await?;
         let mut last = None;
         let mut groups = Vec::new();
         let mut budget = COUNT_BUDGET;
@@ -91,9 +91,23 @@ struct Cause {
     error_kind: Option<ErrorKind>,
 }
 
-/// Begins every query for dead letters along the index of their causes; the project's id follows.
-const ALONG: &str = " FROM deliveries INDEXED BY dead_letters_by_cause
-                      WHERE state = 'dead' AND project_id = ";
+/// The order of the index of dead letters by their causes, and that from behind. What is missing comes
+/// first.
+const FORTH: &str = " ORDER BY endpoint_id NULLS FIRST, reason, error_kind NULLS FIRST, id";
+const BACK: &str =
+    " ORDER BY endpoint_id DESC NULLS LAST, reason DESC, error_kind DESC NULLS LAST, id DESC";
+
+/// Begins a query for `columns` of dead letters along that index.
+fn along(connection: &Connection, columns: &str, project: ProjectId) -> Builder {
+    let mut query = Builder::new("SELECT ");
+    query
+        .push(columns)
+        .push(" FROM deliveries")
+        .push(connection.by(" INDEXED BY dead_letters_by_cause", ""))
+        .push(" WHERE state = 'dead' AND project_id = ")
+        .push_bind(project.to_string());
+    query
+}
 
 /// The cause that comes after `last`, or the first one; with `only`, of this endpoint's alone.
 async fn after(
@@ -150,10 +164,9 @@ async fn hop(
     project: ProjectId,
     narrow: impl FnOnce(&mut Builder),
 ) -> StoreResult<Option<Cause>> {
-    let mut query = Builder::new("SELECT endpoint_id, reason, error_kind");
-    query.push(ALONG).push_bind(project.to_string());
+    let mut query = along(connection, "endpoint_id, reason, error_kind", project);
     narrow(&mut query);
-    query.push(" ORDER BY endpoint_id, reason, error_kind, id LIMIT 1");
+    query.push(FORTH).push(" LIMIT 1");
     let row = query.build().fetch_optional(connection).await?;
     let cause = |row: Row| {
         Ok(Cause {
@@ -167,20 +180,24 @@ async fn hop(
 
 impl Cause {
     fn at_endpoint(&self, query: &mut Builder) {
-        query
-            .push(" AND endpoint_id IS ")
-            .push_bind(self.endpoint.map(|endpoint| endpoint.to_string()));
+        has(query, "endpoint_id", self.endpoint.as_ref());
     }
 
     /// Narrows a query down to the dead letters of this cause.
     fn narrow(&self, query: &mut Builder) {
         self.at_endpoint(query);
-        query
-            .push(" AND reason = ")
-            .push_bind(self.reason.as_str())
-            .push(" AND error_kind IS ")
-            .push_bind(self.error_kind.map(ErrorKind::as_str));
+        query.push(" AND reason = ").push_bind(self.reason.as_str());
+        has(query, "error_kind", self.error_kind.map(ErrorKind::as_str));
     }
+}
+
+/// Narrows a query down to the rows that have `value` in `column`, or nothing.
+fn has(query: &mut Builder, column: &str, value: Option<impl ToString>) {
+    query.push(" AND ").push(column);
+    match value {
+        Some(value) => query.push(" = ").push_bind(value.to_string()),
+        None => query.push(" IS NULL"),
+    };
 }
 
 /// The dead letters of `cause`, of which up to `budget` are counted.
@@ -190,13 +207,16 @@ async fn group(
     cause: Cause,
     budget: u32,
 ) -> StoreResult<DeadGroup> {
-    let mut query = Builder::new("SELECT count(*) AS count FROM (SELECT 1");
-    query.push(ALONG).push_bind(project.to_string());
+    let mut query = along(connection, "count(*) AS count FROM (SELECT 1", project);
     cause.narrow(&mut query);
-    query.push(" LIMIT ").push_bind(budget).push(")");
+    query
+        .push(FORTH)
+        .push(" LIMIT ")
+        .push_bind(budget)
+        .push(") AS counted");
     let row = query.build().fetch_one(&mut *connection).await?;
     let count: u64 = row.number("count")?;
-    let first = ids(connection, project, cause, "", 1).await?;
+    let first = ids(connection, project, cause, FORTH, 1).await?;
     Ok(DeadGroup {
         endpoint: cause.endpoint,
         reason: cause.reason,
@@ -205,26 +225,21 @@ async fn group(
         is_exact: count < u64::from(budget),
         // What a cause was found of is there.
         first: *first.first().ok_or(sqlx::Error::RowNotFound)?,
-        last: ids(connection, project, cause, " DESC", SAMPLES).await?,
+        last: ids(connection, project, cause, BACK, SAMPLES).await?,
     })
 }
 
-/// The first `limit` dead letters of `cause`, in this direction.
+/// The first `limit` dead letters of `cause`, in this order.
 async fn ids(
     connection: &mut Connection,
     project: ProjectId,
     cause: Cause,
-    direction: &'static str,
+    order: &'static str,
     limit: u32,
 ) -> StoreResult<Vec<DeliveryId>> {
-    let mut query = Builder::new("SELECT id");
-    query.push(ALONG).push_bind(project.to_string());
+    let mut query = along(connection, "id", project);
     cause.narrow(&mut query);
-    query
-        .push(" ORDER BY id")
-        .push(direction)
-        .push(" LIMIT ")
-        .push_bind(limit);
+    query.push(order).push(" LIMIT ").push_bind(limit);
     let rows = query.build().fetch_all(connection).await?;
     rows.iter().map(|row| row.parsed("id")).collect()
 }
