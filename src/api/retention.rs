@@ -12,8 +12,11 @@ use super::{
 };
 use crate::{
     domain::{duration::HumanDuration, retention::Kept, time::Timestamp},
-    engine::{KindStatus, RetentionStatus},
-    store::retention::{MAX_KEPT_COUNTED, Space},
+    engine::{KindStatus, Overdue, RetentionStatus},
+    store::{
+        partitions::{Cause, Log, PartitionSize},
+        retention::{MAX_KEPT_COUNTED, Space},
+    },
 };
 
 /// The routes of this file.
@@ -38,6 +41,35 @@ pub struct RetentionView {
     pub round_finished_at: Option<Timestamp>,
     /// How much room the store takes.
     pub space: SpaceView,
+    /// The partitions of the logs, where these have any: on PostgreSQL.
+    pub partitions: Vec<PartitionView>,
+    /// How many partitions were dropped since the gateway started.
+    #[schema(example = 4)]
+    pub partitions_dropped: u64,
+}
+
+/// A partition of a log: what came in within some time, dropped as a whole when all of that is past.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct PartitionView {
+    /// The log.
+    pub log: Log,
+    /// What its table is called.
+    #[schema(example = "events_20261123")]
+    pub name: String,
+    /// Where its time begins; null for the one that takes what belongs into no other.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub from: Option<Timestamp>,
+    /// Where its time ends.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub to: Option<Timestamp>,
+    /// About how many rows it has.
+    #[schema(example = 1_200_000)]
+    pub rows: u64,
+    /// The bytes of it, with its indexes.
+    #[schema(example = 1_073_741_824)]
+    pub bytes: u64,
+    /// Why it is still there, if it is past its time.
+    pub overdue: Option<Cause>,
 }
 
 /// A kind of thing that is kept for a time.
@@ -65,9 +97,10 @@ pub struct SpaceView {
     /// The bytes of the database.
     #[schema(example = 268_435_456)]
     pub bytes: u64,
-    /// Those of them that are free: what is written next goes there.
+    /// Those of them that are free: what is written next goes there. Null on PostgreSQL, where each table
+    /// has such bytes of its own.
     #[schema(example = 4_194_304)]
-    pub free_bytes: u64,
+    pub free_bytes: Option<u64>,
     /// The bytes that were given back to the file system since the gateway started.
     #[schema(example = 0)]
     pub given_back_bytes: u64,
@@ -82,12 +115,27 @@ async fn get(State(state): State<ApiState>, _: Operator) -> ApiResult<Json<Reten
     let status = state.gateway.retention();
     let space = state.store.space().await?;
     let kept_events = state.store.count_kept_events(MAX_KEPT_COUNTED).await?;
-    Ok(Json(RetentionView::of(status, space, kept_events)))
+    let partitions = state.store.partitions().await?;
+    Ok(Json(RetentionView::of(
+        status,
+        space,
+        kept_events,
+        partitions,
+    )))
 }
 
 impl RetentionView {
-    fn of(status: RetentionStatus, space: Space, kept_events: u64) -> Self {
+    fn of(
+        status: RetentionStatus,
+        space: Space,
+        kept_events: u64,
+        partitions: Vec<PartitionSize>,
+    ) -> Self {
+        let overdue = &status.overdue;
+        let view = |partition| PartitionView::of(partition, overdue);
         Self {
+            partitions: partitions.into_iter().map(view).collect(),
+            partitions_dropped: status.dropped,
             kinds: status.kinds.into_iter().map(KindView::of).collect(),
             kept_events,
             round_started_at: status.round.map(|round| round.started_at),
@@ -97,6 +145,23 @@ impl RetentionView {
                 free_bytes: space.free_bytes,
                 given_back_bytes: status.given_back,
             },
+        }
+    }
+}
+
+impl PartitionView {
+    fn of(partition: PartitionSize, overdue: &[Overdue]) -> Self {
+        let mut overdue = overdue.iter();
+        Self {
+            overdue: overdue
+                .find(|one| one.name == partition.name)
+                .map(|one| one.cause),
+            log: partition.log,
+            name: partition.name,
+            from: partition.span.map(|(from, _)| from),
+            to: partition.span.map(|(_, to)| to),
+            rows: partition.rows,
+            bytes: partition.bytes,
         }
     }
 }

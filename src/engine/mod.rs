@@ -39,7 +39,7 @@ pub use context::EngineSettings;
 pub use erase::{Descendants, EraseError, ErasedEvent};
 pub use gateway::{AcceptError, Gateway, Sent};
 pub use lanes::Whereabouts;
-pub use retention::{KindStatus, RetentionStatus, RoundStatus};
+pub use retention::{KindStatus, Overdue, RetentionStatus, RoundStatus};
 use tokio::{
     sync::Notify,
     task::{JoinHandle, JoinSet},

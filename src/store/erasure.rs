@@ -1,12 +1,16 @@
 //! Erasure: the payload of an event and what was captured of its attempts are wiped. That it
 //! happened, when, and what came of it remains.
 //!
-//! What is wiped is overwritten in the file with it, and not only left unused.
+//! On SQLite what is wiped is overwritten in the file with it, and not only left unused. PostgreSQL
+//! writes a row anew: what it was before is gone for whoever asks, and leaves the files as `VACUUM`
+//! comes by.
 
 use std::{
     borrow::Cow,
     collections::{BTreeSet, HashSet},
 };
+
+use sqlx::AssertSqlSafe;
 
 use super::{
     Backend, Connection, Store, StoreError, StoreResult,
@@ -18,7 +22,7 @@ use super::{
     journal::Journal,
     locks,
     record::Outcome,
-    sql::{Row, list, query},
+    sql::{Dialect, Row, list, query},
 };
 use crate::domain::{
     audit::Action,
@@ -159,6 +163,10 @@ impl Store {
         for owner in BTreeSet::from([project, platform_project()]) {
             locks::own_changes(&mut transaction, owner.into()).await?;
         }
+        // Whoever records an attempt has done so by then, or sees that the event is erased.
+        let deliveries = deliveries_of(&mut transaction, event).await?;
+        hold::pending(&mut transaction, deliveries).await?;
+        hold_event(&mut transaction, event).await?;
         let holds = holds(&mut transaction, project, &[event]).await?;
         if holds.forbid(pending) {
             self.relax(&mut transaction).await?;
@@ -171,16 +179,16 @@ impl Store {
             let entry = Entry::made(Action::EventErased, &erased)?;
             self.note(&mut transaction, change, entry).await?;
         }
+        drop_fanouts(&mut transaction, event).await?;
         let rows = query("SELECT id, project_id, state FROM deliveries WHERE event_id = $1")
             .bind(event.to_string())
             .fetch_all(&mut transaction)
             .await?;
+        let mut journal = Journal::default();
+        let (cancelled, cancelling) = call_off(&mut transaction, &rows, &mut journal, now).await?;
         let all = rows.iter().map(|row| row.text("id"));
         let all = all.collect::<StoreResult<Vec<_>>>()?;
         let attempts = wipe(&mut transaction, &all).await?;
-        let mut journal = Journal::default();
-        let (cancelled, cancelling) = call_off(&mut transaction, &rows, &mut journal, now).await?;
-        drop_fanouts(&mut transaction, event).await?;
         self.relax(&mut transaction).await?;
         self.conclude(transaction, &journal, now).await?;
         Ok(Erased::Done {
@@ -204,6 +212,32 @@ impl Store {
             Backend::Postgres(_) => Ok(true),
         }
     }
+}
+
+async fn deliveries_of(
+    connection: &mut Connection,
+    event: EventId,
+) -> StoreResult<Vec<DeliveryId>> {
+    let rows = query("SELECT id FROM deliveries WHERE event_id = $1")
+        .bind(event.to_string())
+        .fetch_all(connection)
+        .await?;
+    rows.iter().map(|row| row.parsed("id")).collect()
+}
+
+/// Sees to it that nobody makes or revives a delivery of `event` until the transaction ends. SQLite has
+/// one writer.
+async fn hold_event(connection: &mut Connection, event: EventId) -> StoreResult<()> {
+    if connection.dialect() == Dialect::Postgres {
+        for statement in [
+            "SELECT 1 FROM events WHERE id = $1 FOR UPDATE",
+            "SELECT 1 FROM fanouts WHERE event_id = $1 ORDER BY project_id FOR UPDATE",
+        ] {
+            let held = query(statement).bind(event.to_string());
+            held.fetch_all(connection).await?;
+        }
+    }
+    Ok(())
 }
 
 async fn holds(
@@ -251,12 +285,13 @@ async fn blank(
     let row = row.ok_or(StoreError::NotFound("event"))?;
     let at = row.time("erased_at")?;
     let blanked = query(
-        "UPDATE events SET subject = NULL, attributes_json = '{}', data_kind = 'absent', data = x'',
+        "UPDATE events SET subject = NULL, attributes_json = '{}', data_kind = 'absent', data = $3,
                            erased_at = $2
          WHERE id = $1 RETURNING *",
     )
     .bind(event.to_string())
     .bind(at.as_millis())
+    .bind(Vec::new())
     .fetch_one(&mut *connection)
     .await?;
     // Why an event could not be emitted may quote what was in it.
@@ -268,10 +303,12 @@ async fn blank(
     .execute(&mut *connection)
     .await?;
     // So may how it broke the schema of its type.
-    query(
+    query(connection.by(
         "UPDATE seen_types SET violation_json = NULL
          WHERE project_id = $1 AND type = $2 AND violation_json ->> 'event' = $3",
-    )
+        "UPDATE seen_types SET violation_json = NULL
+         WHERE project_id = $1 AND type = $2 AND CAST(violation_json AS json) ->> 'event' = $3",
+    ))
     .bind(project.to_string())
     .bind(blanked.text("type")?)
     .bind(event.to_string())
@@ -306,10 +343,11 @@ async fn wipe(connection: &mut Connection, deliveries: &[String]) -> StoreResult
         "UPDATE attempts
          SET request_headers_json = '[]',
              response_headers_json = CASE WHEN response_headers_json IS NOT NULL THEN '[]' END,
-             response_body = CASE WHEN response_body IS NOT NULL THEN x'' END
+             response_body = CASE WHEN response_body IS NOT NULL THEN $2 END
          WHERE id IN (SELECT value FROM json_each($1))",
     )
     .bind(list(&attempts))
+    .bind(Vec::new())
     .execute(&mut *connection)
     .await?;
     deltas.write(connection).await?;
@@ -374,17 +412,23 @@ pub(super) async fn cleared<'a>(
     if suspects.is_empty() {
         return Ok(Cow::Borrowed(outcomes));
     }
-    let rows = query(
-        "SELECT d.id FROM json_each($1) AS w
+    // Whoever is erasing one of the events waits until this is written, or has been waited for.
+    let lock = connection.by("", "ORDER BY e.id FOR SHARE OF e");
+    let rows = query(AssertSqlSafe(format!(
+        "SELECT d.id, e.erased_at FROM json_each($1) AS w
          CROSS JOIN deliveries AS d
          CROSS JOIN events AS e
-         WHERE d.id = w.value AND e.id = d.event_id AND e.erased_at IS NOT NULL",
-    )
+         WHERE d.id = w.value AND e.id = d.event_id {lock}"
+    )))
     .bind(list(suspects))
     .fetch_all(connection)
     .await?;
-    let erased = rows.iter().map(|row| row.parsed("id"));
-    let erased = erased.collect::<StoreResult<HashSet<DeliveryId>>>()?;
+    let mut erased = HashSet::new();
+    for row in &rows {
+        if row.time_opt("erased_at")?.is_some() {
+            erased.insert(row.parsed::<DeliveryId>("id")?);
+        }
+    }
     let mut outcomes = Cow::Borrowed(outcomes);
     if !erased.is_empty() {
         let all = outcomes.to_mut().iter_mut();

@@ -18,7 +18,7 @@ use std::time::Duration;
 use sqlx::AssertSqlSafe;
 
 pub(super) use self::ahead::make_since;
-pub use self::dropping::{Ages, Dropped, Round};
+pub use self::dropping::{Ages, Cause, Dropped, Round};
 use super::{
     Backend, Store, StoreResult,
     sql::{Connection, query},

@@ -10,7 +10,7 @@ mod walks;
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 pub(super) use self::progress::Progress;
-pub use self::progress::{KindStatus, RetentionStatus, RoundStatus};
+pub use self::progress::{KindStatus, Overdue, RetentionStatus, RoundStatus};
 use super::{context::Context, gateway::Gateway, pace::Pace};
 use crate::{
     domain::retention::Kept,

@@ -11,7 +11,7 @@ use crate::{
         retention::{Kept, Retention},
         time::Timestamp,
     },
-    store::partitions::Round,
+    store::partitions::{Cause, Round},
 };
 
 /// What retention has done since the start.
@@ -34,8 +34,8 @@ pub struct RetentionStatus {
 pub struct Overdue {
     /// What it is called.
     pub name: String,
-    /// Whether too much of it is still needed; else somebody used it just then.
-    pub is_too_full: bool,
+    /// Why.
+    pub cause: Cause,
 }
 
 /// How far the sweep of one kind has come.
@@ -105,10 +105,10 @@ impl Progress {
     pub(super) fn drops(&self, round: Round) {
         let mut counts = self.lock();
         counts.dropped += round.dropped.len() as u64;
-        let overdue = |name, is_too_full| Overdue { name, is_too_full };
-        let too_full = round.too_full.into_iter().map(|name| overdue(name, true));
-        let disturbed = round.disturbed.into_iter().map(|name| overdue(name, false));
-        counts.overdue = too_full.chain(disturbed).collect();
+        let overdue = round.overdue.into_iter();
+        counts.overdue = overdue
+            .map(|(name, cause)| Overdue { name, cause })
+            .collect();
     }
 
     pub(super) fn gave_back(&self, bytes: u64) {

@@ -5,7 +5,7 @@ use sqlx::AssertSqlSafe;
 
 use super::{
     Log, Partition,
-    dropping::{Ages, BY_ID, Dropped, MAX_MOVED, Tried, drop_but},
+    dropping::{Ages, BY_ID, Cause, Dropped, MAX_MOVED, Tried, drop_but},
 };
 use crate::{
     domain::{delivery::DeliveryState, retention::Kept},
@@ -34,11 +34,11 @@ impl Store {
         let all = self.partitions_of(Log::Attempts).await?;
         let same = |one: &&Partition| (one.from, one.to) == (deliveries.from, deliveries.to);
         let Some(attempts) = all.iter().find(same) else {
-            return Ok(Tried::TooFull);
+            return Ok(Tried::Not(Cause::TooFull));
         };
         let watch = self.watch(&[attempts, deliveries]).await?;
         let Some(kept) = self.kept_deliveries(deliveries, ages).await? else {
-            return Ok(Tried::TooFull);
+            return Ok(Tried::Not(Cause::TooFull));
         };
         self.remove_later_attempts(deliveries, attempts, ages)
             .await?;
@@ -46,11 +46,11 @@ impl Store {
             .survey_deliveries(deliveries, attempts, kept, ages)
             .await?
         else {
-            return Ok(Tried::TooFull);
+            return Ok(Tried::Not(Cause::TooFull));
         };
         let alone = self.alone(&[attempts, deliveries], watch).await?;
         let Some(mut transaction) = alone else {
-            return Ok(Tried::Disturbed);
+            return Ok(Tried::Not(Cause::InUse));
         };
         let mut moved = 0;
         for (partition, kept) in [

@@ -7,6 +7,7 @@ use sqlx::AssertSqlSafe;
 use super::{Log, Partition, watch::Watch};
 use crate::{
     domain::{
+        names::named,
         retention::{Kept, Retention},
         time::Timestamp,
     },
@@ -58,17 +59,24 @@ pub struct Dropped {
 pub struct Round {
     /// Those that are gone.
     pub dropped: Vec<Dropped>,
-    /// Those that are past their time and have more than may be moved at once.
-    pub too_full: Vec<String>,
-    /// Those that somebody has used meanwhile: the next round tries again.
-    pub disturbed: Vec<String>,
+    /// Those that are still there, and why: the next round tries again.
+    pub overdue: Vec<(String, Cause)>,
+}
+
+named! {
+    /// Why a partition that is past its time is still there.
+    pub enum Cause {
+        /// More of it is still needed than may be moved at once. If it stays so, it is swept row by row.
+        TooFull = "too_full",
+        /// Somebody used its log all the time, or wrote into it meanwhile.
+        InUse = "in_use",
+    }
 }
 
 /// What came of a try.
 pub(super) enum Tried {
     Dropped(Dropped),
-    TooFull,
-    Disturbed,
+    Not(Cause),
 }
 
 impl Ages {
@@ -158,11 +166,10 @@ impl Round {
                 );
                 self.dropped.push(dropped);
             }
-            Ok(Tried::TooFull) => self.too_full.push(name.to_owned()),
-            Ok(Tried::Disturbed) => self.disturbed.push(name.to_owned()),
+            Ok(Tried::Not(cause)) => self.overdue.push((name.to_owned(), cause)),
             Err(error) if error.is_transient() => {
                 tracing::info!(partition = name, %error, "a partition could not be dropped; the next round tries again");
-                self.disturbed.push(name.to_owned());
+                self.overdue.push((name.to_owned(), Cause::InUse));
             }
             Err(error) => return Err(error),
         }

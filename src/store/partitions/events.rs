@@ -5,7 +5,7 @@ use sqlx::AssertSqlSafe;
 
 use super::{
     Partition,
-    dropping::{Ages, BY_ID, Dropped, MAX_MOVED, Tried, drop_but},
+    dropping::{Ages, BY_ID, Cause, Dropped, MAX_MOVED, Tried, drop_but},
 };
 use crate::{
     domain::{
@@ -30,19 +30,19 @@ impl Store {
         let watch = self.watch(&[partition]).await?;
         let mut survey = self.survey().await?;
         let Some(mut kept) = needed(&mut survey, partition).await? else {
-            return Ok(Tried::TooFull);
+            return Ok(Tried::Not(Cause::TooFull));
         };
         let (mut deltas, removed) = count(&mut survey, partition).await?;
         survey.rollback().await?;
         let alone = self.alone(&[partition], watch).await?;
         let Some(mut transaction) = alone else {
-            return Ok(Tried::Disturbed);
+            return Ok(Tried::Not(Cause::InUse));
         };
         // Whatever needs an event of long ago again has noted it: that of the time since the survey is
         // there by now.
         kept.extend(noted(&mut transaction, partition).await?);
         if kept.len() > MAX_MOVED {
-            return Ok(Tried::TooFull);
+            return Ok(Tried::Not(Cause::TooFull));
         }
         let stays = staying(&mut transaction, partition, &kept, &mut deltas).await?;
         let moved = drop_but(&mut transaction, partition, BY_ID, list(&kept)).await?;

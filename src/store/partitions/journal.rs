@@ -4,7 +4,7 @@ use sqlx::AssertSqlSafe;
 
 use super::{
     Partition,
-    dropping::{Dropped, Tried, drop_all},
+    dropping::{Cause, Dropped, Tried, drop_all},
 };
 use crate::{
     domain::retention::Kept,
@@ -38,7 +38,7 @@ impl Store {
         survey.rollback().await?;
         let alone = self.alone(&[partition], watch).await?;
         let Some(mut transaction) = alone else {
-            return Ok(Tried::Disturbed);
+            return Ok(Tried::Not(Cause::InUse));
         };
         note_gone(&mut transaction, &ends).await?;
         drop_all(&mut transaction, partition).await?;

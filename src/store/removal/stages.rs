@@ -158,7 +158,7 @@ async fn delete_endpoints(
     now: Timestamp,
 ) -> StoreResult<Worked> {
     let rows = query(
-        "UPDATE endpoints SET deleted_at = $2, updated_at = $2, headers = x''
+        "UPDATE endpoints SET deleted_at = $2, updated_at = $2, headers = $4
          WHERE id IN (SELECT id FROM endpoints
                       WHERE project_id = $1 AND deleted_at IS NULL ORDER BY id LIMIT $3)
          RETURNING id",
@@ -166,6 +166,7 @@ async fn delete_endpoints(
     .bind(project.to_string())
     .bind(now.as_millis())
     .bind(limit)
+    .bind(Vec::new())
     .fetch_all(&mut *connection)
     .await?;
     let deleted = rows.iter().map(|row| row.parsed("id"));

@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use sqlx::AssertSqlSafe;
+
 use super::Swept;
 use crate::{
     domain::{
@@ -89,17 +91,18 @@ impl Store {
         limit: u32,
     ) -> StoreResult<Swept> {
         let mut transaction = self.write().await?;
-        let rows = query(
+        let place = transaction.by("instr", "strpos");
+        let rows = query(AssertSqlSafe(format!(
             "SELECT p.id,
                     p.deleted_at < $2
                     AND NOT EXISTS (SELECT 1 FROM deliveries AS d
                                     WHERE d.project_id = p.project_id AND d.endpoint_id = p.id)
                     AND NOT EXISTS (SELECT 1 FROM listener_revisions AS r
                                     WHERE r.project_id = p.project_id
-                                      AND instr(r.config_json, p.id) > 0) AS unnamed
+                                      AND {place}(r.config_json, p.id) > 0) AS unnamed
              FROM endpoints AS p WHERE p.deleted_at IS NOT NULL AND p.id > $1
-             ORDER BY p.id LIMIT $3",
-        )
+             ORDER BY p.id LIMIT $3"
+        )))
         .bind(after)
         .bind(before.as_millis())
         .bind(limit)

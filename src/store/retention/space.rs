@@ -1,6 +1,6 @@
 //! Space: how much the store takes, and giving back what it does not need.
 
-use crate::store::{Store, StoreResult, sql::query};
+use crate::store::{Backend, Store, StoreResult, sql::query};
 use sqlx::AssertSqlSafe;
 
 /// How much room the store takes.
@@ -8,8 +8,9 @@ use sqlx::AssertSqlSafe;
 pub struct Space {
     /// The bytes of the database.
     pub bytes: u64,
-    /// Those of them that are free: what is written next goes there.
-    pub free_bytes: u64,
+    /// Those of them that are free: what is written next goes there. Where each table has such bytes of
+    /// its own, it is not known.
+    pub free_bytes: Option<u64>,
 }
 
 /// Free pages that are left for what is written next, as a part of all: giving all back and taking
@@ -28,7 +29,10 @@ impl Store {
         let pages = self.pages().await?;
         Ok(Space {
             bytes: pages.all * pages.size,
-            free_bytes: pages.free * pages.size,
+            free_bytes: match &self.backend {
+                Backend::Sqlite(_) => Some(pages.free * pages.size),
+                Backend::Postgres(_) => None,
+            },
         })
     }
 

@@ -14,7 +14,7 @@ use riposte::{
     store::{
         counters::{Counter, Counts},
         journal::Standing,
-        partitions::{Ages, Log, Round, Rows},
+        partitions::{Ages, Cause, Log, Round, Rows},
         queue::Wish,
         unit::{Acceptance, Cursor, Fanout, Fate},
     },
@@ -292,7 +292,10 @@ pub async fn a_partition_that_is_read_meanwhile_stays(world: World) {
     let mut reader = world.connect().await;
     execute(&mut reader, "BEGIN; SELECT 1 FROM events LIMIT 1").await;
     let round = drop_partitions(&world, after(16 * DAY)).await;
-    assert_eq!(round.disturbed, ["events_20231113"]);
+    assert_eq!(
+        round.overdue,
+        [("events_20231113".to_owned(), Cause::InUse)]
+    );
     assert!(has_event(&world, event).await);
     execute(&mut reader, "COMMIT").await;
     let round = drop_partitions(&world, after(16 * DAY)).await;
@@ -314,7 +317,10 @@ pub async fn a_partition_that_is_written_meanwhile_stays(world: World) {
         execute(&mut writer, &erase).await;
     };
     let (round, ()) = tokio::join!(drop_partitions(&world, after(16 * DAY)), write);
-    assert_eq!(round.disturbed, ["events_20231113"]);
+    assert_eq!(
+        round.overdue,
+        [("events_20231113".to_owned(), Cause::InUse)]
+    );
     assert!(has_event(&world, event).await);
 }
 
@@ -365,7 +371,10 @@ pub async fn what_is_too_much_to_be_moved_is_swept_row_by_row(world: World) {
     world.tamper(&copies).await;
     let at = after(14 * DAY);
     let round = drop_partitions(&world, at).await;
-    assert_eq!(round.too_full, ["deliveries_20231113"]);
+    assert_eq!(
+        round.overdue,
+        [("deliveries_20231113".to_owned(), Cause::TooFull)]
+    );
     let week = retention().deliveries;
     let rows = async |now: Timestamp| {
         let rows = world
