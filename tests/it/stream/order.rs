@@ -182,9 +182,11 @@ async fn while_nothing_happens_the_stream_says_that_it_is_alive_and_where_it_is(
         .start()
         .await;
     gateway.api().sends(json!({"type": "a.b"})).await;
+    let told = gateway.api().happened("", None).await;
+    let heartbeat = format!(": all is quiet\nid: {}\n\n", told[0].id);
     let mut stream = gateway.api().open("/v1/stream", &[]).await;
     let mut text = String::new();
-    while !text.contains(": all is quiet\nid: 1-1\n\n") {
+    while !text.contains(&heartbeat) {
         let chunk = within("a heartbeat", stream.chunk())
             .await
             .expect("no error");
