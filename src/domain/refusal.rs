@@ -11,7 +11,7 @@ use super::{
 /// The most refusals of a project that are kept; older ones are counted.
 pub const MAX_KEPT: u32 = 1_000;
 
-/// The most characters that are kept of a text which a producer sent.
+/// The most bytes that are kept of a text which a producer sent: what can stand in an index.
 const MAX_TEXT: usize = 2_000;
 
 named! {
@@ -82,9 +82,9 @@ impl SentName {
     #[must_use]
     pub fn cut(self) -> Self {
         let cut = |text: Option<String>| {
-            text.map(|text| match text.char_indices().nth(MAX_TEXT) {
-                Some((end, _)) => text[..end].to_owned(),
-                None => text,
+            text.map(|mut text| {
+                text.truncate(text.floor_char_boundary(MAX_TEXT));
+                text
             })
         };
         Self {
@@ -92,5 +92,22 @@ impl SentName {
             source: cut(self.source),
             event_type: cut(self.event_type),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_beginning_of_a_long_text_is_kept_up_to_a_whole_character() {
+        let sent = SentName {
+            id: Some("€".repeat(MAX_TEXT)),
+            source: Some("/short".to_owned()),
+            event_type: None,
+        };
+        let cut = sent.cut();
+        assert_eq!(cut.id, Some("€".repeat(MAX_TEXT / "€".len())));
+        assert_eq!(cut.source.as_deref(), Some("/short"));
     }
 }
