@@ -1,5 +1,7 @@
 //! Whether the gateway is alive, and whether it can work.
 
+use std::time::Duration;
+
 use axum::{Json, extract::State};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -10,6 +12,9 @@ use super::{
     refusals::Unavailable,
     state::ApiState,
 };
+
+/// How long the store has to answer.
+const CHECKED_WITHIN: Duration = Duration::from_secs(5);
 
 /// The routes of this file.
 pub fn routes() -> OpenApiRouter<ApiState> {
@@ -48,6 +53,11 @@ async fn ready(State(state): State<ApiState>) -> ApiResult<Json<Health>> {
     if !state.gateway.is_running() {
         return Err(Problem::new(Code::Unavailable, "the engine has stopped"));
     }
-    state.store.check_writable().await?;
+    let checked = state
+        .clock
+        .timeout(CHECKED_WITHIN, state.store.check_writable());
+    checked
+        .await
+        .ok_or_else(|| Problem::new(Code::Unavailable, "the store has not answered in time"))??;
     Ok(Json(Health { status: "ok" }))
 }

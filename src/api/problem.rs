@@ -262,6 +262,13 @@ impl From<StoreError> for Problem {
             StoreError::Unrotatable(_) | StoreError::SqliteOnly(_) => {
                 Self::new(Code::WrongState, error.to_string())
             }
+            StoreError::InDoubt(_) => {
+                tracing::error!(%error, "nobody knows whether a step was taken");
+                Self::new(
+                    Code::Unavailable,
+                    "the store did not say whether it was done; look, or repeat it with the same Idempotency-Key",
+                )
+            }
             error if error.is_transient() => {
                 tracing::error!(%error, "the store is unavailable");
                 Self::new(

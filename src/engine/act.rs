@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::{
-    commit,
+    commit::{self, CommitError},
     context::Context,
     gateway::{Gateway, MAX_PLANS},
     rulebook::ActiveListener,
@@ -166,6 +166,9 @@ impl Gateway {
                 }
                 Ok(Acceptance::Stale) => self.refresh_rules(delivery.project).await?,
                 Ok(_) => return Ok(Retried::Due),
+                Err(CommitError::Unavailable) => {
+                    return Err(StoreError::unavailable("an event was not written"));
+                }
                 Err(error) => return Ok(Retried::EmitFailed(error.to_string())),
             }
         }

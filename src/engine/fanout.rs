@@ -1,4 +1,5 @@
-//! Fan-out: works off what was left of units that were larger than a transaction.
+//! Fan-out: works off what was left of units that were larger than a transaction. Nodes divide them
+//! among themselves; if two take one at the same time, one of them moves it.
 
 use std::{fmt::Display, sync::Arc};
 
@@ -45,7 +46,12 @@ impl FanoutWorker {
     /// Takes each fan-out a step further, and gives how many there were. One whose event or
     /// listeners cannot be read does not hold up those after it.
     async fn work_off(&self) -> StoreResult<usize> {
-        let fanouts = self.context.store.fanouts(PAGE).await?;
+        let Context {
+            store, membership, ..
+        } = &self.context;
+        let nodes = u32::try_from(membership.nodes()).unwrap_or(1);
+        let mut fanouts = store.fanouts(PAGE.saturating_mul(nodes)).await?;
+        fanouts.retain(|fanout| membership.has_part_in(fanout.event));
         for fanout in &fanouts {
             match self.step(fanout).await {
                 Err(error) if !error.is_transient() => self.set_back(fanout, error).await,

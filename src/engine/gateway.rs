@@ -2,7 +2,7 @@
 //! does to deliveries stands in [`act`](super::act), long work in [`jobs`](super::jobs),
 //! and how endpoints are tried out in [`trial`](super::trial).
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -38,6 +38,9 @@ use crate::{
 /// How often a unit is planned again because the rules have moved, before the producer is told to
 /// come back.
 pub(super) const MAX_PLANS: usize = 50;
+
+/// How long a producer waits for its answer: where the store stands still, it is told to come back.
+const ANSWER_WITHIN: Duration = Duration::from_secs(15);
 
 /// What became of an event that was sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -150,6 +153,18 @@ impl Gateway {
     /// [`AcceptError::KeyReused`] none of the events was taken, otherwise some may have been: sending
     /// them again with their ids, or with the same key, is safe.
     pub async fn accept(
+        &self,
+        project: &Project,
+        drafts: Vec<EventDraft>,
+        key: Option<&IdempotencyKey>,
+    ) -> Result<Vec<Sent>, AcceptError> {
+        let taking = self.take(project, drafts, key);
+        let taken = self.parts.context.clock.timeout(ANSWER_WITHIN, taking);
+        // What is on its way goes on: the producer sends it again and hears what has become of it.
+        taken.await.unwrap_or(Err(AcceptError::Unavailable))
+    }
+
+    async fn take(
         &self,
         project: &Project,
         drafts: Vec<EventDraft>,

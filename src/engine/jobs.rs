@@ -1,5 +1,5 @@
 //! Jobs: works off what users asked for, a step at a time. Jobs take turns, so that a slow one holds
-//! up no other.
+//! up no other. Of several nodes the leader does it, so that a rate is that of all of them.
 //!
 //! A kind of job is a task and a function that takes a step of it; all else is the same for all.
 
@@ -124,7 +124,10 @@ impl JobRunner {
 
     /// Takes a step of each job whose turn it is. Gives how long there is nothing to do.
     async fn take_turns(&mut self) -> StoreResult<Duration> {
-        let open = self.context().store.open_jobs(MAX_OPEN).await?;
+        let open = match self.context().membership.leads() {
+            true => self.context().store.open_jobs(MAX_OPEN).await?,
+            false => Vec::new(),
+        };
         self.rhythms
             .retain(|id, _| open.iter().any(|job| job.id == *id));
         for job in &open {

@@ -21,7 +21,7 @@ use super::{context::Context, gateway::Gateway, lanes::Lanes};
 use crate::{
     clock::Clock,
     domain::{
-        ids::NodeId,
+        ids::{EventId, NodeId},
         lease::Lease,
         node::{Node, NodeState, NodeStatus},
         time::Timestamp,
@@ -69,6 +69,8 @@ struct Standing {
     until: Option<Duration>,
     heartbeat_at: Timestamp,
     leads: bool,
+    /// Its place among the live nodes, and how many these are.
+    place: (usize, usize),
 }
 
 impl Membership {
@@ -100,6 +102,20 @@ impl Membership {
     pub(crate) fn holds(&self, lease: Lease) -> bool {
         let standing = self.standing();
         standing.lease == lease && standing.is_in_time(self.clock.boot_elapsed())
+    }
+
+    /// Whether `what` is this node's to do, of what each node can do: it is divided among those that live.
+    /// For a moment two may think so.
+    pub(crate) fn has_part_in(&self, what: EventId) -> bool {
+        let (place, of) = self.standing().place;
+        // The last bytes of an identifier are drawn at random.
+        let [.., a, b] = *what.uuid().as_bytes();
+        usize::from(u16::from_be_bytes([a, b])) % of == place
+    }
+
+    /// How many nodes there are to divide work among.
+    pub(crate) fn nodes(&self) -> usize {
+        self.standing().place.1
     }
 
     /// Whether this node alone does what one of all nodes is to do. For a moment two may think so.
@@ -173,6 +189,9 @@ impl Membership {
         let mut standing = self.standing();
         standing.until = Some(until(asked));
         standing.heartbeat_at = heartbeat.now;
+        let others = heartbeat.others.iter().map(|other| other.shard);
+        let before = others.filter(|shard| *shard < standing.shard).count();
+        standing.place = (before, heartbeat.others.len() + 1);
         standing.leads = heartbeat
             .others
             .iter()
@@ -195,6 +214,7 @@ impl Standing {
             heartbeat_at: joined.now,
             // Who has just joined does not know who leads.
             leads: !joined.is_shared,
+            place: (0, 1),
         }
     }
 

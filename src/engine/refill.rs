@@ -9,6 +9,7 @@ use crate::{
         delivery::{CancelReason, DeadReason, DeliveryState},
         endpoint::EndpointState,
         ids::EndpointId,
+        time::Timestamp,
     },
     store::{
         StoreResult,
@@ -65,7 +66,11 @@ impl Refill {
 
     /// Looks for work that no wake-up told of: at the start all of it.
     async fn poll(&self) {
-        match self.context.store.backlogs().await {
+        let Context { store, clock, .. } = &self.context;
+        if let Err(error) = store.settle_doubts(clock.now()).await {
+            tracing::error!(%error, "what may be owned by mistake could not be released");
+        }
+        match store.backlogs().await {
             Ok(backlogs) => {
                 for (endpoint, due) in backlogs {
                     self.lanes.note_backlog(endpoint, due);
@@ -125,7 +130,7 @@ impl Refill {
             .claim_due(self.context.lease(), &open, now)
             .await?;
         for claim in claims {
-            self.fill(claim).await;
+            self.fill(claim, now).await;
         }
         Ok(())
     }
@@ -152,8 +157,14 @@ impl Refill {
         })
     }
 
-    async fn fill(&self, claim: Claim) {
-        let homeless = self.lanes.fill(claim.endpoint, claim.jobs, claim.next_due);
+    async fn fill(&self, claim: Claim, now: Timestamp) {
+        // What is due and was not claimed is in another's hands for a moment.
+        let again = match claim.jobs.is_empty() {
+            true => now.plus(Context::STORE_BACKOFF),
+            false => now,
+        };
+        let next_due = claim.next_due.map(|due| due.max(again));
+        let homeless = self.lanes.fill(claim.endpoint, claim.jobs, next_due);
         commit::release(&self.context, &self.lanes, homeless).await;
     }
 

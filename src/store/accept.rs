@@ -13,7 +13,11 @@ use super::{
     sql::{Insert, list, query},
     unit::{Acceptance, Asked, Continuation, Fate, NewDelivery, Unit},
 };
-use crate::domain::{ids::ProjectId, lease::Lease, time::Timestamp};
+use crate::domain::{
+    ids::{DeliveryId, ProjectId},
+    lease::Lease,
+    time::Timestamp,
+};
 
 /// Under what circumstances units are written.
 #[derive(Debug, Clone, Copy)]
@@ -35,7 +39,8 @@ impl Store {
     /// not [`Acceptance::Stored`] has left nothing behind.
     ///
     /// # Errors
-    /// If the transaction fails: nothing of any unit is durable then.
+    /// If the transaction fails: nothing of any unit is durable then. If that is in doubt, what may have
+    /// been begun as owned is released by [`Store::settle_doubts`].
     pub async fn accept(
         &self,
         units: &[&Unit],
@@ -72,10 +77,21 @@ impl Store {
         batch.write(&mut transaction, context).await?;
         batch.note(self, &mut transaction).await?;
         batch.deltas.write(&mut transaction).await?;
-        self.conclude(transaction, &batch.journal, context.now)
-            .await?;
+        let concluded = self
+            .conclude(transaction, &batch.journal, context.now)
+            .await;
+        self.doubts.note(&concluded, context.lease, owned(units));
+        concluded?;
         Ok(batch.results)
     }
+}
+
+/// What of `units` is to be begun as owned.
+fn owned<'a>(units: &'a [&Unit]) -> impl Iterator<Item = DeliveryId> + 'a {
+    let deliveries = units.iter().flat_map(|unit| &unit.deliveries);
+    let owned =
+        deliveries.filter(|delivery| matches!(delivery.fate, Fate::Pending { owned: true, .. }));
+    owned.map(|delivery| delivery.id)
 }
 
 /// Units with what is known about them so far.

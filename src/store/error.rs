@@ -11,7 +11,8 @@ use crate::domain::{
 /// What a step of the store gives.
 pub type StoreResult<T> = Result<T, StoreError>;
 
-/// Why a step of the store was not taken. None of it is durable then.
+/// Why a step of the store was not taken. None of it is durable then, but for what is
+/// [in doubt](StoreError::InDoubt).
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The database cannot be opened as the configuration says.
@@ -39,6 +40,10 @@ pub enum StoreError {
     /// The database does not answer now; the same step may succeed later.
     #[error("the database is unavailable: {0}")]
     Unavailable(sqlx::Error),
+    /// The connection broke while the step was made durable: it may have been taken, and nobody can
+    /// say. It may be taken again, as it would be by a client that got no answer.
+    #[error("the database did not say whether it was done: {0}")]
+    InDoubt(sqlx::Error),
     /// Another node wrote what this step would write, between two statements of it: from the beginning
     /// it goes another way.
     #[error("another node was faster")]
@@ -114,9 +119,25 @@ impl StoreError {
         Self::Unavailable(sqlx::Error::Io(late))
     }
 
+    /// A step that could not be taken now, for this reason.
+    pub(crate) fn unavailable(why: &'static str) -> Self {
+        Self::Unavailable(std::io::Error::other(why).into())
+    }
+
     /// Whether the same step may succeed later.
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Unavailable(_))
+        matches!(self, Self::Unavailable(_) | Self::InDoubt(_))
+    }
+
+    /// Why a step was not made durable on PostgreSQL, or may not have been.
+    pub(super) fn of_commit(error: sqlx::Error) -> Self {
+        match &error {
+            // The database itself says that it has given the step up.
+            sqlx::Error::Database(database) if is_given_up(database.code().as_deref()) => {
+                error.into()
+            }
+            _ => Self::InDoubt(error),
+        }
     }
 }
 
@@ -137,6 +158,12 @@ impl From<sqlx::Error> for StoreError {
             false => Self::Refused(error),
         }
     }
+}
+
+/// Whether a code of PostgreSQL says that a transaction was rolled back: in the classes for failed
+/// transactions and for constraints, which may be looked at in the end.
+fn is_given_up(code: Option<&str>) -> bool {
+    code.is_some_and(|code| matches!(&code[..2], "23" | "40"))
 }
 
 /// Whether a code says that the statement, not the moment, is at fault. PostgreSQL's have five

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Connection, Store, StoreError, StoreResult,
     list::{Index, Query, Table},
-    sql::{Insert, Row, list, query, query_scalar, unreadable},
+    sql::{Insert, Row, list, query, query_scalar, span, unreadable},
     unit::MetEvent,
 };
 use crate::{
@@ -226,10 +226,16 @@ pub(super) async fn load(
     connection: &mut Connection,
     ids: &[EventId],
 ) -> StoreResult<HashMap<EventId, Arc<Event>>> {
-    let rows = query("SELECT * FROM events WHERE id IN (SELECT value FROM json_each($1))")
-        .bind(list(ids))
-        .fetch_all(connection)
-        .await?;
+    let [first, last] = span(ids);
+    let rows = query(
+        "SELECT * FROM events
+         WHERE id IN (SELECT value FROM json_each($1)) AND id BETWEEN $2 AND $3",
+    )
+    .bind(list(ids))
+    .bind(first)
+    .bind(last)
+    .fetch_all(connection)
+    .await?;
     rows.iter()
         .map(|row| {
             let event = record(row)?.event;

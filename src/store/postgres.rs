@@ -17,7 +17,7 @@ pub(super) use self::session::assert_fit;
 pub(super) use self::vital::Vital;
 use super::{
     Backend, Store, StoreError, StoreResult, StoreSettings, migrations,
-    sql::{Reader, Transaction},
+    sql::{Reader, Transaction, within},
 };
 
 #[derive(Debug, Clone)]
@@ -27,6 +27,8 @@ pub(super) struct Database {
     vital: PgPool,
     /// How much time one partition of the logs covers.
     pub(super) partition: Duration,
+    /// How long the database is waited for.
+    patience: Duration,
     /// What may make the database lose what it has acknowledged.
     weaknesses: Arc<[Weakness]>,
 }
@@ -45,17 +47,20 @@ impl Database {
             vital: connect(settings, vital::CONNECTIONS, &options).await?,
             readers,
             partition: settings.partition,
+            patience: settings.statement_timeout + session::TRANSIT,
             weaknesses: weaknesses.into(),
         })
     }
 
     pub(super) async fn write(&self) -> StoreResult<Transaction> {
-        Ok(self.writers.begin().await?.into())
+        let begun = within(self.patience, self.writers.begin()).await?;
+        Ok(Transaction::from(begun).with_patience(self.patience))
     }
 
     pub(super) async fn snapshot(&self) -> StoreResult<Transaction> {
         let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-        Ok(self.readers.begin_with(begin).await?.into())
+        let begun = within(self.patience, self.readers.begin_with(begin)).await?;
+        Ok(Transaction::from(begun).with_patience(self.patience))
     }
 
     /// A transaction in which all reads see one state, and rows are found along indexes in whose order
@@ -65,15 +70,18 @@ impl Database {
         let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
             SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off;
             SET LOCAL enable_sort = off; SET LOCAL plan_cache_mode = force_generic_plan";
-        Ok(self.readers.begin_with(begin).await?.into())
+        let begun = within(self.patience, self.readers.begin_with(begin)).await?;
+        Ok(Transaction::from(begun).with_patience(self.patience))
     }
 
     pub(super) async fn read(&self) -> StoreResult<Reader> {
-        Ok(self.readers.acquire().await?.into())
+        let reader = Reader::from(self.readers.acquire().await?);
+        Ok(reader.with_patience(self.patience))
     }
 
     pub(super) async fn vital(&self) -> StoreResult<Vital> {
-        Ok(Reader::from(self.vital.acquire().await?).into())
+        let reader = Reader::from(self.vital.acquire().await?);
+        Ok(reader.with_patience(self.patience).into())
     }
 
     pub(super) async fn close(&self) {
@@ -137,8 +145,12 @@ async fn connect(
         .before_acquire(|connection, meta| {
             Box::pin(async move {
                 // What has just worked most likely still does; asking each time would cost a round trip.
-                Ok(meta.idle_for < session::TRUSTED || connection.ping().await.is_ok())
+                Ok(meta.idle_for < session::TRUSTED || session::answers(connection).await.is_ok())
             })
+        })
+        // The driver asks as well, and waits for ever where the network stands still.
+        .after_release(|connection, _| {
+            Box::pin(async move { session::answers(connection).await.map(|()| true) })
         });
     let connected = pool.connect_with(options.clone()).await;
     connected.map_err(|error| open_error(error.into()))

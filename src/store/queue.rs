@@ -71,7 +71,8 @@ impl Store {
     /// Claims what is due under `lease`, as wished.
     ///
     /// # Errors
-    /// If the store cannot be written: nothing is claimed then.
+    /// If the store cannot be written: nothing is claimed then. If that is in doubt,
+    /// [`Store::settle_doubts`] sees to it.
     pub async fn claim_due(
         &self,
         lease: Lease,
@@ -88,7 +89,10 @@ impl Store {
         let empty: Vec<_> = ids.iter().filter(|id| !jobs.contains_key(id)).collect();
         let journal = close_empty(&mut transaction, &empty, now).await?;
         let due = next_due(&mut transaction, wishes).await?;
-        self.conclude(transaction, &journal, now).await?;
+        let concluded = self.conclude(transaction, &journal, now).await;
+        self.doubts.note(&concluded, lease, ids.iter().copied());
+        concluded?;
+        self.doubts.dispel(&ids);
         let claims = wishes.iter().zip(claimed).map(|(wish, ids)| Claim {
             endpoint: wish.endpoint,
             jobs: ids.iter().filter_map(|id| jobs.remove(id)).collect(),
@@ -116,12 +120,12 @@ impl Store {
                  FROM hop WHERE hop.endpoint_id IS NOT NULL
              )
              SELECT endpoint_id,
-                    CASE WHEN e.deleted_at IS NOT NULL OR e.state = 'disabled' THEN 0
+                    CASE WHEN (SELECT e.deleted_at IS NOT NULL OR e.state = 'disabled'
+                               FROM endpoints AS e WHERE e.id = hop.endpoint_id) THEN 0
                          ELSE (SELECT min(due_at) FROM queue
                                WHERE owner IS NULL AND endpoint_id = hop.endpoint_id)
                     END AS due_at
-             FROM hop LEFT JOIN endpoints AS e ON e.id = hop.endpoint_id
-             WHERE endpoint_id IS NOT NULL",
+             FROM hop WHERE endpoint_id IS NOT NULL",
         )
         .fetch_all(&mut connection)
         .await?;

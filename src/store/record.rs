@@ -1,6 +1,6 @@
 //! Recording: attempts and what follows from them, many in one transaction.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use serde::Serialize;
 
@@ -18,7 +18,7 @@ use crate::domain::{
     audit::{Action, Actor},
     delivery::{CancelReason, DeadReason, DeliveryState},
     endpoint::{EndpointState, StateReason},
-    ids::{DeliveryId, ProjectId},
+    ids::{AttemptId, DeliveryId, ProjectId},
     lease::Lease,
     retry::Verdict,
     time::Timestamp,
@@ -45,16 +45,17 @@ pub enum Recorded {
     Final(DeliveryState),
     /// It waits in the store until it is due.
     Waiting(Timestamp),
-    /// Another owns the delivery by now: the attempt is in the log and changes nothing.
+    /// Another owns the delivery by now, or the outcome was written before: the attempt is in the log
+    /// and changes nothing.
     Superseded,
 }
 
 impl Store {
     /// Writes `outcomes` of deliveries that are owned under `lease` in one transaction, and gives what each
-    /// came to, in their order.
+    /// came to, in their order. What was recorded before is not recorded again.
     ///
     /// # Errors
-    /// If the transaction fails: nothing is durable then.
+    /// If the transaction fails: nothing is durable then, unless that is in doubt.
     pub async fn record(
         &self,
         lease: Lease,
@@ -70,24 +71,26 @@ impl Store {
             .filter(|delivery| held.get(delivery).is_none_or(|cancel| *cancel))
             .collect();
         let outcomes = &*erasure::cleared(&mut transaction, outcomes, &suspects).await?;
-        insert_attempts(&mut transaction, outcomes).await?;
+        let new = insert_attempts(&mut transaction, outcomes).await?;
+        let is_new = |outcome: &Outcome| new.contains(&outcome.attempt.id);
         let changes: Vec<_> = outcomes
             .iter()
-            .map(|outcome| change(outcome, &held))
+            .map(|outcome| change(outcome, &held).filter(|_| is_new(outcome)))
             .collect();
         let written: Vec<_> = changes.iter().flatten().collect();
         write_deliveries(&mut transaction, &written, now).await?;
         write_queue(&mut transaction, &written).await?;
-        for (outcome, change) in outcomes.iter().zip(&changes) {
+        let news = outcomes.iter().zip(&changes);
+        let news: Vec<_> = news.filter(|(outcome, _)| is_new(outcome)).collect();
+        for (outcome, change) in &news {
             // An endpoint may be another's to judge by now, as its delivery is.
             if let (Some(reason), Some(_)) = (outcome.disable, change) {
                 self.disable(&mut transaction, &outcome.attempt, reason, now)
                     .await?;
             }
         }
-        deltas(outcomes, &written).write(&mut transaction).await?;
-        self.conclude(transaction, &journal(outcomes, &changes), now)
-            .await?;
+        deltas(&news).write(&mut transaction).await?;
+        self.conclude(transaction, &journal(&news), now).await?;
         Ok(changes.iter().map(recorded).collect())
     }
 
@@ -144,23 +147,23 @@ async fn keep_changes_away(connection: &mut Connection, outcomes: &[Outcome]) ->
 
 /// By how much outcomes and the changes of their deliveries, all of which were pending, change the
 /// counters.
-fn deltas(outcomes: &[Outcome], changes: &[&Change]) -> Deltas {
+fn deltas(news: &[(&Outcome, &Option<Change>)]) -> Deltas {
     let mut deltas = Deltas::default();
-    for attempt in outcomes.iter().map(|outcome| &outcome.attempt) {
+    for (Outcome { attempt, .. }, change) in news {
         if let Ok(response) = &attempt.exchange.result {
             deltas.add_bytes(attempt.project, &response.body);
         }
-    }
-    for change in changes {
-        deltas.moved(change.project, DeliveryState::Pending, change.state, 1);
+        if let Some(change) = change {
+            deltas.moved(change.project, DeliveryState::Pending, change.state, 1);
+        }
     }
     deltas
 }
 
 /// What has happened: each attempt, and what its delivery has come to.
-fn journal(outcomes: &[Outcome], changes: &[Option<Change>]) -> Journal {
+fn journal(news: &[(&Outcome, &Option<Change>)]) -> Journal {
     let mut journal = Journal::default();
-    for (Outcome { attempt, .. }, change) in outcomes.iter().zip(changes) {
+    for (Outcome { attempt, .. }, change) in news {
         let next = change.as_ref().and_then(|change| change.due);
         journal.attempt(attempt.project, (attempt.id, attempt.delivery), next);
         if let Some(Change {
@@ -304,15 +307,20 @@ async fn write_queue(connection: &mut Connection, changes: &[&Change]) -> StoreR
     Ok(())
 }
 
-async fn insert_attempts(connection: &mut Connection, outcomes: &[Outcome]) -> StoreResult<()> {
+/// Writes attempts into the log, and gives which of them were not there: what is recorded again,
+/// because nobody could say whether it was, counts once.
+async fn insert_attempts(
+    connection: &mut Connection,
+    outcomes: &[Outcome],
+) -> StoreResult<HashSet<AttemptId>> {
     let insert = Insert {
         into: "attempts (id, delivery_id, project_id, endpoint_id, number, started_at, duration_ms, \
                url, format, request_headers_json, address, error_kind, error_message, status, \
                response_headers_json, response_body, response_truncated, response_broke_off)",
         columns: 18,
-        tail: "",
+        tail: "ON CONFLICT DO NOTHING RETURNING id",
     };
-    insert
+    let inserted = insert
         .run(connection, outcomes, |values, outcome| {
             let attempt = &outcome.attempt;
             let failure = attempt.exchange.failure();
@@ -339,5 +347,5 @@ async fn insert_attempts(connection: &mut Connection, outcomes: &[Outcome]) -> S
                 .bind(response.and_then(|response| Some(response.broke_off.as_ref()?.to_string())))
         })
         .await?;
-    Ok(())
+    inserted.iter().map(|row| row.parsed("id")).collect()
 }

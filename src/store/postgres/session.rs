@@ -3,9 +3,9 @@
 
 use std::{str::FromStr as _, time::Duration};
 
-use sqlx::{PgConnection, postgres::PgConnectOptions};
+use sqlx::{Connection as _, PgConnection, postgres::PgConnectOptions};
 
-use crate::store::{StoreError, StoreResult, StoreSettings};
+use crate::store::{StoreError, StoreResult, StoreSettings, sql::within};
 
 /// The oldest release that is known to do.
 const OLDEST: i32 = 15;
@@ -29,6 +29,10 @@ const KEEPALIVE: [(&str, &str); 4] = [
 
 /// How long a connection may have been idle and is taken without being asked whether it works.
 pub(super) const TRUSTED: Duration = Duration::from_secs(5);
+
+/// How much longer than a statement may take is waited for the database: what its answer may need on
+/// its way.
+pub(super) const TRANSIT: Duration = Duration::from_secs(5);
 
 /// How long a connection that nobody needs stays open.
 pub(super) const IDLE: Duration = Duration::from_secs(10 * 60);
@@ -86,4 +90,9 @@ pub(in crate::store) async fn assert_fit(connection: &mut PgConnection) -> Store
         )));
     }
     Ok(())
+}
+
+/// Asks the database whether a connection still works.
+pub(super) async fn answers(connection: &mut PgConnection) -> sqlx::Result<()> {
+    within(TRANSIT, connection.ping()).await
 }

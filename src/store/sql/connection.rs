@@ -1,10 +1,16 @@
 //! Connections to either database.
 
-use std::ops::{Deref, DerefMut};
+use std::{
+    ops::{Deref, DerefMut},
+    time::Duration,
+};
 
 use sqlx::{PgConnection, Postgres, Sqlite, SqliteConnection, pool::PoolConnection};
 
-use super::super::StoreResult;
+use super::{
+    super::{StoreError, StoreResult},
+    within,
+};
 
 /// Which SQL is understood.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +34,8 @@ pub(in crate::store) struct Connection {
     open: Open,
     /// Which of each project's rows in `counters` what runs here changes.
     shard: i64,
+    /// How long PostgreSQL is waited for.
+    patience: Duration,
 }
 
 enum Open {
@@ -70,6 +78,11 @@ impl Connection {
         }
     }
 
+    /// How long PostgreSQL is waited for.
+    pub(super) fn patience(&self) -> Duration {
+        self.patience
+    }
+
     pub(super) fn driver(&mut self) -> Driver<'_> {
         match &mut self.open {
             Open::SqliteReader(connection) => Driver::Sqlite(connection),
@@ -93,6 +106,12 @@ impl Reader {
             Open::SqliteWriter(_) | Open::PostgresWriter(_) => {}
         }
     }
+
+    /// The same, with the time that PostgreSQL is waited for.
+    pub(in crate::store) fn with_patience(mut self, patience: Duration) -> Self {
+        self.0.patience = patience;
+        self
+    }
 }
 
 /// A connection whose statements are done together or not at all. What is dropped is not done.
@@ -105,11 +124,20 @@ impl Transaction {
         self
     }
 
+    /// The same, with the time that PostgreSQL is waited for.
+    pub(in crate::store) fn with_patience(mut self, patience: Duration) -> Self {
+        self.0.patience = patience;
+        self
+    }
+
     /// Makes durable what was done.
     pub(in crate::store) async fn commit(self) -> StoreResult<()> {
         match self.0.open {
             Open::SqliteWriter(transaction) => transaction.commit().await?,
-            Open::PostgresWriter(transaction) => transaction.commit().await?,
+            Open::PostgresWriter(transaction) => {
+                let committed = within(self.0.patience, transaction.commit()).await;
+                committed.map_err(StoreError::of_commit)?;
+            }
             Open::SqliteReader(_) | Open::PostgresReader(_) => {}
         }
         Ok(())
@@ -119,7 +147,9 @@ impl Transaction {
     pub(in crate::store) async fn rollback(self) -> StoreResult<()> {
         match self.0.open {
             Open::SqliteWriter(transaction) => transaction.rollback().await?,
-            Open::PostgresWriter(transaction) => transaction.rollback().await?,
+            Open::PostgresWriter(transaction) => {
+                within(self.0.patience, transaction.rollback()).await?;
+            }
             Open::SqliteReader(_) | Open::PostgresReader(_) => {}
         }
         Ok(())
@@ -151,7 +181,11 @@ impl From<sqlx::Transaction<'static, Postgres>> for Transaction {
 }
 
 fn opened(open: Open) -> Connection {
-    Connection { open, shard: 0 }
+    Connection {
+        open,
+        shard: 0,
+        patience: Duration::MAX,
+    }
 }
 
 impl Deref for Reader {

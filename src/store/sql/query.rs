@@ -1,14 +1,19 @@
 //! Statements.
 
+use std::time::Duration;
+
 use futures_util::{StreamExt as _, TryStreamExt as _, stream, stream::BoxStream};
 use sqlx::{
-    Postgres, SqlSafeStr, SqlStr, Sqlite, postgres::PgArguments, query::Query as Statement,
+    Postgres, SqlSafeStr, SqlStr, Sqlite,
+    postgres::{PgArguments, PgRow},
+    query::Query as Statement,
     sqlite::SqliteArguments,
 };
 
 use super::{
     Connection, Row, Value,
     connection::Driver,
+    patience::within,
     row::Scalar,
     value::{for_postgres, for_sqlite},
 };
@@ -47,9 +52,13 @@ impl Query {
 
     /// Runs it; gives how many rows it has changed.
     pub(in crate::store) async fn execute(self, connection: &mut Connection) -> StoreResult<u64> {
+        let patience = connection.patience();
         Ok(match connection.driver() {
             Driver::Sqlite(driver) => self.sqlite()?.execute(driver).await?.rows_affected(),
-            Driver::Postgres(driver) => self.postgres()?.execute(driver).await?.rows_affected(),
+            Driver::Postgres(driver) => {
+                let done = within(patience, self.postgres()?.execute(driver)).await?;
+                done.rows_affected()
+            }
         })
     }
 
@@ -58,13 +67,14 @@ impl Query {
         self,
         connection: &mut Connection,
     ) -> StoreResult<Vec<Row>> {
+        let patience = connection.patience();
         Ok(match connection.driver() {
             Driver::Sqlite(driver) => {
                 let rows = self.sqlite()?.fetch_all(driver).await?;
                 rows.into_iter().map(Row::Sqlite).collect()
             }
             Driver::Postgres(driver) => {
-                let rows = self.postgres()?.fetch_all(driver).await?;
+                let rows = within(patience, self.postgres()?.fetch_all(driver)).await?;
                 rows.into_iter().map(Row::Postgres).collect()
             }
         })
@@ -75,13 +85,14 @@ impl Query {
         self,
         connection: &mut Connection,
     ) -> StoreResult<Option<Row>> {
+        let patience = connection.patience();
         Ok(match connection.driver() {
             Driver::Sqlite(driver) => {
                 let row = self.sqlite()?.fetch_optional(driver).await?;
                 row.map(Row::Sqlite)
             }
             Driver::Postgres(driver) => {
-                let row = self.postgres()?.fetch_optional(driver).await?;
+                let row = within(patience, self.postgres()?.fetch_optional(driver)).await?;
                 row.map(Row::Postgres)
             }
         })
@@ -98,13 +109,14 @@ impl Query {
         self,
         connection: &mut Connection,
     ) -> BoxStream<'_, StoreResult<Row>> {
+        let patience = connection.patience();
         let rows = match connection.driver() {
             Driver::Sqlite(driver) => self
                 .sqlite()
                 .map(|statement| statement.fetch(driver).map_ok(Row::Sqlite).boxed()),
             Driver::Postgres(driver) => self
                 .postgres()
-                .map(|statement| statement.fetch(driver).map_ok(Row::Postgres).boxed()),
+                .map(|statement| patient(patience, statement.fetch(driver).boxed())),
         };
         match rows {
             Ok(rows) => rows.err_into().boxed(),
@@ -131,6 +143,18 @@ fn gives_all_columns(sql: &str) -> bool {
     ["SELECT *", ".*", "RETURNING *"]
         .iter()
         .any(|all| sql.contains(all))
+}
+
+/// The rows of PostgreSQL, each of which is waited for so long.
+fn patient<'c>(
+    patience: Duration,
+    rows: BoxStream<'c, sqlx::Result<PgRow>>,
+) -> BoxStream<'c, sqlx::Result<Row>> {
+    let next = move |mut rows: BoxStream<'c, sqlx::Result<PgRow>>| async move {
+        let row = within(patience, rows.try_next()).await?;
+        Ok(row.map(|row| (Row::Postgres(row), rows)))
+    };
+    stream::try_unfold(rows, next).boxed()
 }
 
 /// A statement of whose rows the first column counts.

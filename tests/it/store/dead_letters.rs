@@ -41,7 +41,7 @@ async fn dead_emission(world: &World) -> DeliveryId {
     id
 }
 
-async fn disable(world: &World, id: EndpointId) {
+pub async fn disable(world: &World, id: EndpointId) {
     let disable = |config: &mut EndpointConfig| {
         config.state = EndpointState::Disabled;
         StoreResult::Ok(())
@@ -54,7 +54,7 @@ async fn disable(world: &World, id: EndpointId) {
 }
 
 /// A job of `project` that has begun.
-async fn job(world: &World, project: ProjectId, total: u64) -> Job {
+pub async fn job(world: &World, project: ProjectId, total: u64) -> Job {
     let job = Job {
         id: world.ids.next(NOW),
         project,
@@ -80,7 +80,7 @@ async fn job(world: &World, project: ProjectId, total: u64) -> Job {
 }
 
 /// A step of `job` up to `position`.
-fn step<'a>(job: &'a Job, position: &str, is_last: bool) -> Step<'a> {
+pub fn step<'a>(job: &'a Job, position: &str, is_last: bool) -> Step<'a> {
     Step {
         job,
         position: position.to_owned(),

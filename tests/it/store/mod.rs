@@ -4,8 +4,10 @@ mod accepting;
 mod changing;
 mod claiming;
 mod concurrent;
+mod contending;
 mod counters;
 mod dead_letters;
+mod doubting;
 mod erasing;
 mod journal;
 mod listing;
@@ -84,6 +86,11 @@ conformance! {
         concurrent:
             the_same_events_at_once_are_stored_once,
             rules_hold_for_whatever_is_accepted_after_they_were_answered;
+        contending:
+            nodes_that_claim_at_once_have_each_delivery_once,
+            of_two_leases_the_one_that_owns_a_delivery_settles_it,
+            a_receiver_that_is_gone_is_disabled_once,
+            whatever_is_done_at_once_each_delivery_is_in_one_state;
         counters:
             counters_say_what_a_count_over_the_rows_says,
             a_backlog_says_what_is_due_late_and_held;
@@ -147,6 +154,10 @@ conformance! {
             who_joins_alone_releases_what_others_left_and_is_no_row;
     }
     postgres {
+        doubting:
+            what_was_accepted_in_doubt_is_recognised_and_delivered,
+            what_was_claimed_in_doubt_is_claimed_again,
+            an_outcome_that_was_recorded_in_doubt_counts_once;
         nodes:
             each_node_has_the_smallest_number_that_is_free,
             a_heartbeat_extends_a_lease_and_tells_of_the_others,

@@ -34,7 +34,10 @@ use sqlx::{
 };
 use tempfile::TempDir;
 
-use crate::support::postgres::{self, Database};
+use crate::support::{
+    Proxy,
+    postgres::{self, Database},
+};
 
 pub const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 
@@ -76,10 +79,19 @@ impl World {
         Self::at(database.url().to_owned(), Place::Database(database)).await
     }
 
+    /// The same database, through a proxy.
+    pub async fn through_a_proxy(&self) -> (Proxy, Store) {
+        let Place::Database(database) = &self.place else {
+            panic!("there is no way to a file");
+        };
+        let proxy = Proxy::before(database.url()).await;
+        let settings = settings(proxy.url(database.url()), &self.chance);
+        (proxy, Store::open(settings).await.expect("a store"))
+    }
+
     async fn at(url: String, place: Place) -> Self {
         let chance = Chance::seeded(1);
-        let keyring = Keyring::new(postgres::sealing_key(), Vec::new());
-        let settings = StoreSettings::at(url, keyring, chance.clone());
+        let settings = settings(url, &chance);
         let ids = Ids::new(chance.clone());
         Self {
             store: Store::open(settings).await.expect("a store"),
@@ -320,4 +332,9 @@ impl World {
             },
         }
     }
+}
+
+fn settings(url: String, chance: &Chance) -> StoreSettings {
+    let keyring = Keyring::new(postgres::sealing_key(), Vec::new());
+    StoreSettings::at(url, keyring, chance.clone())
 }
