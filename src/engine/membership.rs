@@ -7,6 +7,7 @@
 //! Where a node is alone with its store, its lease never ends.
 
 mod heart;
+mod watch;
 
 use std::{
     net::SocketAddr,

@@ -1,16 +1,13 @@
 //! The heart of a node: renews its lease, takes note of nodes that have gone silent, and comes back
 //! when the others have given it up.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use super::{LEASE, Membership, joining, status};
+use super::{LEASE, Membership, joining, status, watch::Watch};
 use crate::{
-    domain::{lease::Lease, time::Timestamp},
+    domain::lease::Lease,
     engine::{context::Context, lanes::Lanes},
-    store::{
-        StoreError, StoreResult,
-        nodes::{Heartbeat, Other},
-    },
+    store::{StoreError, StoreResult, nodes::Heartbeat},
 };
 
 /// How often the lease is renewed.
@@ -19,6 +16,10 @@ const HEARTBEAT: Duration = Duration::from_secs(2);
 /// How long a heartbeat is waited for: another one may come through where this one hangs.
 const PATIENCE: Duration = Duration::from_secs(3);
 
+/// How long a chore is waited for. With the pause before the next heartbeat it is less than a lease, so
+/// there is one chore between two heartbeats at most.
+const CHORE: Duration = Duration::from_secs(6);
+
 /// How often whoever leads looks for what was left behind by leases that are lost.
 const TIDYING: Duration = LEASE;
 
@@ -26,15 +27,9 @@ const TIDYING: Duration = LEASE;
 pub(in crate::engine) struct Heart {
     pub(in crate::engine) context: Context,
     pub(in crate::engine) lanes: Arc<Lanes>,
-    seen: HashMap<Lease, Silence>,
+    watch: Watch,
     tidied: Duration,
     is_troubled: bool,
-}
-
-/// Since when nothing has been heard of another node, on this node's clock.
-struct Silence {
-    heartbeat_at: Timestamp,
-    since: Duration,
 }
 
 impl Heart {
@@ -42,7 +37,7 @@ impl Heart {
         Self {
             context,
             lanes,
-            seen: HashMap::new(),
+            watch: Watch::default(),
             tidied: Duration::ZERO,
             is_troubled: false,
         }
@@ -73,7 +68,10 @@ impl Heart {
         let status = status(&self.context, &self.lanes);
         let asked = self.context.clock.boot_elapsed();
         match self
-            .insist(self.context.store.heartbeat(lease, LEASE, &status))
+            .insist(
+                PATIENCE,
+                self.context.store.heartbeat(lease, LEASE, &status),
+            )
             .await?
         {
             Some(heartbeat) => {
@@ -81,22 +79,28 @@ impl Heart {
                 if std::mem::take(&mut self.is_troubled) {
                     tracing::info!(%lease, "the store answers again; the lease goes on");
                 }
-                self.look_after(&heartbeat).await
+                if let Err(error) = self.look_after(&heartbeat).await {
+                    tracing::warn!(%error, "what lost nodes have left could not be released; trying again");
+                }
+                Ok(())
             }
             None => self.come_back(lease).await,
         }
     }
 
-    /// What `step` gives, if it does not take too long.
-    async fn insist<T>(&self, step: impl Future<Output = StoreResult<T>>) -> StoreResult<T> {
-        let given = self.context.clock.timeout(PATIENCE, step).await;
+    /// What `step` gives, if it does not take longer than `patience`.
+    async fn insist<T>(
+        &self,
+        patience: Duration,
+        step: impl Future<Output = StoreResult<T>>,
+    ) -> StoreResult<T> {
+        let given = self.context.clock.timeout(patience, step).await;
         given.unwrap_or_else(|| Err(StoreError::late()))
     }
 
-    /// A store that did not answer this node may not have answered others either: they all get the time
-    /// of a lease to be heard again.
+    /// Takes note that the store did not answer.
     fn set_back(&mut self, error: &StoreError) {
-        self.seen.clear();
+        self.watch.begin_anew();
         let holds = self.membership().holds(self.context.lease());
         if !std::mem::replace(&mut self.is_troubled, true) {
             tracing::warn!(%error, "the lease could not be renewed; trying again");
@@ -105,57 +109,41 @@ impl Heart {
         }
     }
 
-    /// Declares nodes lost of which nothing is heard, and sees to what they have left behind.
+    /// Declares a node lost of which nothing is heard, or sees to what lost ones have left behind.
     async fn look_after(&mut self, heartbeat: &Heartbeat) -> StoreResult<()> {
-        let mut freed = 0;
-        for other in self.silent(&heartbeat.others) {
-            if let Some(released) = self.insist(self.context.store.reap(&other)).await? {
+        let Context { store, clock, .. } = &self.context;
+        let silent = self.watch.silent(&heartbeat.others, clock.boot_elapsed());
+        let is_untidy = clock.elapsed() >= self.tidied + TIDYING;
+        let released = if let Some(other) = silent.first() {
+            let released = self.insist(CHORE, store.reap(other)).await?;
+            if let Some(released) = released {
                 tracing::warn!(lease = %other.lease, released, "a node is lost: its work goes on elsewhere");
-                freed += released;
             }
-        }
-        let now = self.context.clock.elapsed();
-        if self.membership().leads() && now >= self.tidied + TIDYING {
-            freed += self
-                .insist(self.context.store.tidy_nodes(heartbeat.now))
-                .await?;
-            self.tidied = now;
-        }
-        if freed > 0 {
+            released.unwrap_or(0)
+        } else if is_untidy && self.membership().leads() {
+            let released = self.insist(CHORE, store.tidy_nodes(heartbeat.now)).await?;
+            self.tidied = clock.elapsed();
+            released
+        } else {
+            0
+        };
+        if released > 0 {
             self.lanes.look_again();
         }
         Ok(())
     }
 
-    /// The nodes whose lease has run out by the database's clock, and of which this node has heard
-    /// nothing for the time of a lease by its own: no clock that is set does them wrong.
-    fn silent(&mut self, others: &[Other]) -> Vec<Other> {
-        let now = self.context.clock.boot_elapsed();
-        self.seen
-            .retain(|lease, _| others.iter().any(|other| other.lease == *lease));
-        let silent = others.iter().filter(|other| {
-            let heard = || Silence {
-                heartbeat_at: other.heartbeat_at,
-                since: now,
-            };
-            let silence = self.seen.entry(other.lease).or_insert_with(heard);
-            if silence.heartbeat_at != other.heartbeat_at {
-                *silence = heard();
-            }
-            other.is_overdue && now.saturating_sub(silence.since) >= LEASE
-        });
-        silent.copied().collect()
-    }
-
     /// Goes on under another lease, with nothing of what was owned under the `lost` one.
     async fn come_back(&mut self, lost: Lease) -> StoreResult<()> {
-        self.seen.clear();
+        self.watch.begin_anew();
         let Context { store, clock, .. } = &self.context;
         let dropped = self.lanes.let_go(lost, clock.now());
         let asked = clock.boot_elapsed();
         let membership = Arc::clone(self.membership());
         let joining = joining(membership.about, lost.next());
-        let joined = self.insist(store.join(&joining, clock.now())).await?;
+        let joined = self
+            .insist(PATIENCE, store.join(&joining, clock.now()))
+            .await?;
         membership.take(store, &joined, asked);
         self.lanes.look_again();
         tracing::warn!(%lost, lease = %joined.lease, dropped, "the lease was lost: what waited in memory is others'");
