@@ -142,7 +142,7 @@ impl Heart {
         let membership = Arc::clone(self.membership());
         let joining = joining(membership.about, lost.next());
         let joined = self
-            .insist(PATIENCE, store.join(&joining, clock.now()))
+            .insist(LEASE, store.join(&joining, clock.now()))
             .await?;
         membership.take(store, &joined, asked);
         self.lanes.look_again();
