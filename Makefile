@@ -37,8 +37,9 @@ cluster: ## Do to three nodes on one PostgreSQL what may happen to them; a node 
 schemathesis: clients ## Try what the OpenAPI document says, with EXAMPLES requests of each operation and kind.
 	SCHEMATHESIS_EXAMPLES=$(EXAMPLES) cargo test --locked --test it schemathesis -- --nocapture
 
-bench: ## Measure what a backlog costs, and the first page of each list at a million deliveries.
+bench: ## Measure what a backlog costs, the first page of each list at a million deliveries, and how far one PostgreSQL carries.
 	cargo bench --locked --bench backlog
+	$(WITH_POSTGRES) cargo bench --locked --bench nodes
 	cargo bench --locked --bench lists
 
 clients: $(PY_CLIENTS) $(JS_CLIENTS) $(BROWSER) ## Install the public clients that the tests use.

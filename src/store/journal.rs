@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 pub(super) use self::{
     bells::Bells,
     gone::{end_of, note_gone},
-    positions::ROWS,
+    positions::{begin_after, first_of},
     read::first_since,
 };
 pub use self::{
@@ -97,7 +97,7 @@ impl Journal {
         let next = positions::next(connection, self.0.keys()).await?;
         let mut rows = Vec::new();
         for (project, entries) in &self.0 {
-            let size = ROW_ENTRIES.max(entries.len().div_ceil(ROWS.into()));
+            let size = ROW_ENTRIES.max(entries.len().div_ceil(positions::ROWS.into()));
             for (position, entries) in (next[project]..).zip(entries.chunks(size)) {
                 rows.push((*project, position, entries.len(), to_json(&entries)?));
             }

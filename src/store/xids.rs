@@ -42,7 +42,7 @@ impl Store {
         if transaction.dialect() == Dialect::Sqlite {
             return Ok(());
         }
-        let beyond = format!("({UNSEEN} * {})", journal::ROWS);
+        let beyond = journal::first_of(UNSEEN);
         let is_foreign: bool = query_scalar(AssertSqlSafe(format!(
             "SELECT EXISTS (SELECT 1 FROM projects AS p
                             WHERE (SELECT max(j.position) FROM journal AS j

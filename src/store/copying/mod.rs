@@ -131,6 +131,8 @@ pub async fn copy(
         copied.replaced += replaced;
         copied.tables.push((table.name.clone(), rows));
     }
+    let last = source.last_position().await.map_err(CopyError::From)?;
+    target.go_on_after(last).await.map_err(CopyError::To)?;
     let there = target.figures().await.map_err(CopyError::To)?;
     figures::compare(&copied.projects, &there)?;
     target.open_secrets(&source, secrets).await?;

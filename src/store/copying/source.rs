@@ -111,6 +111,17 @@ impl Source {
         Ok(first.and_then(|first| log.time_of(&first)))
     }
 
+    /// The position in the journal after which no project has another.
+    pub(super) async fn last_position(&mut self) -> StoreResult<i64> {
+        let last = sqlx::query_scalar(
+            "SELECT coalesce(max(position), 0)
+             FROM (SELECT position FROM journal UNION ALL SELECT position FROM journal_gone)",
+        )
+        .fetch_one(&mut self.reader)
+        .await?;
+        Ok(last)
+    }
+
     pub(super) async fn close(self) {
         drop(self.reader);
         self.store.close().await;

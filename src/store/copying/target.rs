@@ -15,6 +15,7 @@ use crate::{
     domain::time::Timestamp,
     store::{
         StoreError, StoreResult, StoreSettings,
+        journal::begin_after,
         partitions::{Log, make_since},
         postgres, secrets,
         sql::Transaction,
@@ -177,6 +178,12 @@ impl Target {
         let taken = sink.finish().await.map_err(to)?;
         tell(taken);
         Ok((taken, lines.replaced))
+    }
+
+    /// Lets what happens from now on come after `last` in the journal, so that readers go on from where they
+    /// were.
+    pub(super) async fn go_on_after(&mut self, last: i64) -> StoreResult<()> {
+        begin_after(&mut self.transaction, last).await
     }
 
     /// What each project has.

@@ -16,7 +16,10 @@ use crate::{
 };
 
 /// How many positions a transaction has in each project: as many rows it may write there.
-pub(in crate::store) const ROWS: u16 = 1 << 12;
+pub(super) const ROWS: u16 = 1 << 12;
+
+/// The setting by how many transactions positions are ahead of the identifiers of transactions.
+const BEGIN: &str = "journal_begin";
 
 /// A moment in the life of the journal: what was durable then has a position before this one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +34,7 @@ impl Store {
         let mut connection = self.read().await?;
         Ok(Moment(match connection.dialect() {
             Dialect::Sqlite => 0,
-            Dialect::Postgres => xids::one(&mut connection, xids::UNSEEN).await? * i64::from(ROWS),
+            Dialect::Postgres => first(&mut connection, xids::UNSEEN).await?,
         }))
     }
 
@@ -46,12 +49,38 @@ impl Store {
     }
 }
 
+/// The first position of the transaction `xid`, as SQL. What was copied from a file has the positions that
+/// it had there, and those of transactions come after it: see [`begin_after`].
+pub(in crate::store) fn first_of(xid: &str) -> String {
+    format!(
+        "(({xid} + coalesce((SELECT CAST(value AS bigint) FROM settings WHERE name = '{BEGIN}'), 0))
+          * {ROWS})"
+    )
+}
+
+/// Lets the positions of all transactions come after `last`.
+pub(in crate::store) async fn begin_after(
+    connection: &mut Connection,
+    last: i64,
+) -> StoreResult<()> {
+    query("INSERT INTO settings (name, value) VALUES ($1, $2)")
+        .bind(BEGIN)
+        .bind((last / i64::from(ROWS) + 1).to_string())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+async fn first(connection: &mut Connection, xid: &str) -> StoreResult<i64> {
+    xids::one(connection, &first_of(xid)).await
+}
+
 /// The position up to which, but without it, the journal can be read: what has a position before it
 /// has ended. Whatever is read is read after it.
 pub(in crate::store) async fn horizon(connection: &mut Connection) -> StoreResult<i64> {
     match connection.dialect() {
         Dialect::Sqlite => Ok(i64::MAX),
-        Dialect::Postgres => Ok(xids::one(connection, xids::OLDEST_OPEN).await? * i64::from(ROWS)),
+        Dialect::Postgres => first(connection, xids::OLDEST_OPEN).await,
     }
 }
 
@@ -63,7 +92,7 @@ pub(super) async fn next(
     match connection.dialect() {
         Dialect::Sqlite => after_last(connection, projects).await,
         Dialect::Postgres => {
-            let own = xids::one(connection, xids::OWN).await? * i64::from(ROWS);
+            let own = first(connection, xids::OWN).await?;
             Ok(projects.map(|project| (*project, own)).collect())
         }
     }

@@ -2,7 +2,9 @@
 
 use std::{fs, process::Output};
 
+use riposte::domain::happening::Place;
 use serde_json::{Value, json};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, sqlite::SqliteConnectOptions};
 
 use super::{printed, riposte_with};
 use crate::support::{
@@ -22,7 +24,12 @@ struct Before {
     pending: String,
     dead: String,
     skipped: String,
+    /// The place up to which somebody has read the stream.
+    read: Place,
 }
+
+/// How far the journal of the file has come besides: a gateway that was busy for long.
+const BUSY: i64 = 10_000_000_000;
 
 /// The producer's name for an event that was accepted before.
 const REPEATED: &str = "order-7";
@@ -67,8 +74,23 @@ impl Before {
         customer.registers("c.d", &receiver.url_of("/acme")).await;
         customer.sends(json!({"type": "c.d"})).await;
         customer.drained().await;
+        let told = api.happened("", None).await;
+        let read: Place = told.last().expect("some").id.parse().expect("a place");
+        let setup = gateway.stop().await;
+        let file = setup.directory().join("riposte.db");
+        let later = format!("UPDATE journal SET position = position + {BUSY}");
+        let mut connection = SqliteConnectOptions::new()
+            .filename(file)
+            .connect()
+            .await
+            .expect("open");
+        let shifted = sqlx::query(AssertSqlSafe(later))
+            .execute(&mut connection)
+            .await;
+        shifted.expect("shifted");
+        connection.close().await.expect("closed");
         Self {
-            setup: gateway.stop().await,
+            setup,
             receiver,
             hook,
             customer,
@@ -76,6 +98,10 @@ impl Before {
             pending,
             dead,
             skipped,
+            read: Place {
+                position: read.position + BUSY,
+                ..read
+            },
         }
     }
 
@@ -125,6 +151,9 @@ async fn all_that_a_file_holds_goes_on_in_a_database_of_many_nodes() {
     ] {
         assert_eq!(stats["deliveries"][state], count, "{stats}");
     }
+    // Whoever has read the stream goes on from where they were.
+    let read = before.read.to_string();
+    assert_eq!(api.happened("", Some(&read)).await, []);
     // What was delivered is there with its attempts, and what it carried is as it was.
     let delivered = api.delivery(&before.delivered).await;
     assert_eq!(
@@ -157,6 +186,11 @@ async fn all_that_a_file_holds_goes_on_in_a_database_of_many_nodes() {
     api.delivery_becomes(&new, "delivered").await;
     let last = before.receiver.received().pop().expect("a webhook");
     assert!(last.is_signed_with(&before.hook.secret));
+    let told = api.happened("", Some(&read)).await;
+    assert!(
+        !told.is_empty() && told.iter().all(|message| message.event != "gap"),
+        "{told:?}"
+    );
     // A customer's key opens what it opened.
     let customer = before.customer.where_is(api);
     assert_eq!(customer.stats().await["events"], 1);
