@@ -28,8 +28,9 @@ lint: ## Check the formatting and the code; every warning is an error.
 fmt: ## Format the code.
 	cargo fmt
 
-crash: ## Kill the gateway ROUNDS times while events stream in, and count what is left.
+crash: ## Kill the gateway ROUNDS times while events stream in, and a few times on PostgreSQL; count what is left.
 	CRASH_ROUNDS=$(ROUNDS) cargo test --locked --test it crash -- --nocapture
+	RIPOSTE_TEST_DATABASE=postgres $(WITH_POSTGRES) cargo test --locked --test it crash -- --nocapture
 
 cluster: ## Do to three nodes on one PostgreSQL what may happen to them; a node stops for PAUSE seconds.
 	PAUSE=$(PAUSE) $(WITH_POSTGRES) cargo test --locked --test it cluster:: -- --nocapture --test-threads 1
