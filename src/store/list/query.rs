@@ -279,7 +279,7 @@ impl Wanted {
 }
 
 /// What comes after every character of a name that the gateway knows.
-pub(super) const LAST: &str = "~";
+const LAST: &str = "~";
 
 impl From<String> for Value {
     fn from(text: String) -> Self {

@@ -3,7 +3,7 @@
 use super::{
     Index, Scope, Table,
     lead::Lead,
-    query::{LAST, Query, Term, Value, Wanted},
+    query::{Query, Term, Value, Wanted},
     range::Range,
 };
 use crate::store::sql::{Builder, Dialect};
@@ -57,17 +57,15 @@ pub(super) fn rows(
             sql.push(" UNION ALL ");
         }
         match lead.dialect {
-            Dialect::Sqlite => arm.push_for_sqlite(sql, value),
             Dialect::Postgres if is_merged => {
                 sql.push("(");
-                arm.push_for_postgres(sql, value);
+                arm.push(sql, value);
                 sql.push(")");
             }
-            Dialect::Postgres => arm.push_for_postgres(sql, value),
+            _ => arm.push(sql, value),
         }
     }
-    // On PostgreSQL the rows of one value are in order as they come.
-    if part != Part::All && (is_merged || lead.dialect == Dialect::Sqlite) {
+    if part != Part::All {
         let (id, direction) = (query.table.id, range.direction());
         sql.push(format_args!(" ORDER BY {id}{direction}"));
     }
@@ -93,7 +91,7 @@ struct Arm<'a> {
 }
 
 impl Arm<'_> {
-    fn push_for_sqlite(&self, sql: &mut Builder, value: Option<&Value>) {
+    fn push(&self, sql: &mut Builder, value: Option<&Value>) {
         let Table { alias, id, .. } = self.query.table;
         self.push_source(sql);
         owned(sql, self.query, self.lead.index);
@@ -108,61 +106,12 @@ impl Arm<'_> {
         if self.whole {
             rest(sql, self.query, self.lead);
         }
-    }
-
-    /// The same for PostgreSQL, which cannot be told an index, and which goes by what it believes of how
-    /// rows are spread: it would as soon look through all rows by their ids for those of an endpoint
-    /// that had its last a year ago. So the columns of the index are compared, and ordered by, as one
-    /// row: no other index has rows in that order. The ids stand alone as well, because that tells which
-    /// partitions have a part in it.
-    fn push_for_postgres(&self, sql: &mut Builder, value: Option<&Value>) {
-        let Table { alias, id, .. } = self.query.table;
-        self.push_source(sql);
-        if let Some(column) = self.lead.index.column {
-            // Indexes without nulls are taken only by who says so.
-            sql.push(format_args!(" AND {alias}.{column} IS NOT NULL"));
+        // PostgreSQL would read all rows of each value before it puts them into order.
+        if let (Some(reach), Dialect::Postgres) = (self.reach, self.lead.dialect) {
+            let direction = self.range.direction();
+            sql.push(format_args!(" ORDER BY {alias}.{id}{direction} LIMIT "));
+            sql.push_bind(reach);
         }
-        let columns = self.columns();
-        let names = |direction: &str| {
-            let names = columns.iter().copied().chain([*id]);
-            let names = names.map(|column| format!("{alias}.{column}{direction}"));
-            names.collect::<Vec<_>>().join(", ")
-        };
-        let (first, last) = ((" >= ", String::new()), (" < ", LAST.to_owned()));
-        let from = self.range.from.clone().unwrap_or(first);
-        let to = self.range.to.clone().unwrap_or(last);
-        for (than, id_bound) in [from, to] {
-            sql.push(format_args!(" AND ({}){than}(", names("")));
-            for column in &columns {
-                match value {
-                    Some(value) if Some(*column) == self.lead.index.column => push(sql, value),
-                    _ => {
-                        sql.push_bind(self.query.owner.clone());
-                    }
-                }
-                sql.push(", ");
-            }
-            sql.push_bind(id_bound).push(")");
-        }
-        for (than, id_bound) in self.range.from.iter().chain(&self.range.to) {
-            sql.push(format_args!(" AND {alias}.{id}{than}"));
-            sql.push_bind(id_bound.clone());
-        }
-        if self.whole {
-            rest(sql, self.query, self.lead);
-        }
-        sql.push(format_args!(" ORDER BY {}", names(self.range.direction())));
-        if let Some(reach) = self.reach {
-            sql.push(" LIMIT ").push_bind(reach);
-        }
-    }
-
-    /// The columns of the index before the id.
-    fn columns(&self) -> Vec<&'static str> {
-        let index = self.lead.index;
-        let owned = index.scope == Scope::Owner && self.query.owner.is_some();
-        let owner = owned.then_some(self.query.table.owner);
-        owner.into_iter().chain(index.column).collect()
     }
 
     fn push_source(&self, sql: &mut Builder) {
