@@ -64,12 +64,12 @@ impl Database {
     }
 
     /// A transaction in which all reads see one state, and rows are found along indexes in whose order
-    /// they are wanted, with one plan for all values: the database knows what is typical, and a list must
-    /// be quick whatever it is of.
+    /// they are wanted, planned for their values: what is rare in one partition is all that there is in
+    /// another, and a plan for any value would go by what is typical.
     pub(super) async fn browse(&self) -> StoreResult<Transaction> {
         let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
             SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off;
-            SET LOCAL enable_sort = off; SET LOCAL plan_cache_mode = force_generic_plan";
+            SET LOCAL enable_sort = off; SET LOCAL plan_cache_mode = force_custom_plan";
         let begun = within(self.patience, self.readers.begin_with(begin)).await?;
         Ok(Transaction::from(begun).with_patience(self.patience))
     }
