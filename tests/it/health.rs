@@ -68,7 +68,8 @@ async fn the_program_serves_with_the_key_that_it_keeps_and_ends_when_it_is_told_
 
 #[tokio::test]
 async fn a_directory_is_used_by_one_gateway_at_a_time() {
-    let setup = Setup::new();
+    // A file has one process; a database has many.
+    let setup = Setup::on_sqlite();
     let first = setup.clone().run().await;
     let second = std::process::Command::new(env!("CARGO_BIN_EXE_riposte"))
         .arg("serve")

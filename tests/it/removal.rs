@@ -25,7 +25,8 @@ impl Api {
 
 #[tokio::test]
 async fn a_removed_project_is_gone_with_all_that_it_had() {
-    let gateway = Setup::new().retrying("0s").start().await;
+    // With a file of SQLite, whose every table is looked into at the end.
+    let gateway = Setup::on_sqlite().retrying("0s").start().await;
     let operator = gateway.api();
     let (customer, other) = (
         operator.new_project("customer").await,
