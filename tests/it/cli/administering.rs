@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::Shell;
-use crate::support::{Gateway, id_of};
+use crate::support::{Gateway, Setup, id_of};
 
 #[tokio::test]
 async fn a_key_gets_a_successor_and_goes_on_beside_it() {
@@ -87,7 +87,8 @@ async fn operators_see_projects_and_how_much_each_has() {
 
 #[tokio::test]
 async fn operators_see_the_node_that_serves() {
-    let gateway = Gateway::start().await;
+    // What several nodes show stands in the tests of nodes.
+    let gateway = Setup::on_sqlite().start().await;
     let shell = Shell::at(&gateway);
     shell.runs(&["nodes"]).await.shows(&[
         "ID",
