@@ -34,15 +34,7 @@ const NODES: i32 = 0x5249_5003;
 
 /// Waits until nobody else changes what users have set up in `realm`, and keeps others from it.
 pub(super) async fn own_changes(connection: &mut Connection, realm: Realm) -> StoreResult<()> {
-    if connection.dialect() == Dialect::Sqlite {
-        return Ok(());
-    }
-    query("SELECT pg_advisory_xact_lock(CAST($1 AS integer), CAST($2 AS integer))")
-        .bind(CHANGES)
-        .bind(key(realm))
-        .execute(connection)
-        .await?;
-    Ok(())
+    own(connection, CHANGES, key(realm)).await
 }
 
 /// Waits until nobody changes anything in `projects`, and keeps others from it. Whoever waits for several
@@ -51,15 +43,56 @@ pub(super) async fn hold_changes(
     connection: &mut Connection,
     projects: &BTreeSet<ProjectId>,
 ) -> StoreResult<()> {
+    let keys = projects.iter().map(|project| key((*project).into()));
+    hold(connection, CHANGES, keys).await
+}
+
+/// Waits until no other node joins, and keeps others from it: no two of them are to take the same number.
+pub(super) async fn own_joining(connection: &mut Connection) -> StoreResult<()> {
+    own(connection, NODES, 0).await
+}
+
+/// Waits until nobody accepts events by the rules of `project`, and keeps others from it.
+pub(super) async fn own_rules(connection: &mut Connection, project: ProjectId) -> StoreResult<()> {
+    own(connection, RULES, bucket(project)).await
+}
+
+/// Holds the rules of `projects` as they are.
+pub(super) async fn hold_rules(
+    connection: &mut Connection,
+    projects: &[ProjectId],
+) -> StoreResult<()> {
+    let buckets: BTreeSet<_> = projects.iter().copied().map(bucket).collect();
+    hold(connection, RULES, buckets).await
+}
+
+/// Takes a lock alone.
+async fn own(connection: &mut Connection, class: i32, key: i32) -> StoreResult<()> {
     if connection.dialect() == Dialect::Sqlite {
         return Ok(());
     }
-    let keys = projects.iter().map(|project| key((*project).into()));
+    query("SELECT pg_advisory_xact_lock(CAST($1 AS integer), CAST($2 AS integer))")
+        .bind(class)
+        .bind(key)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Takes locks, in this order, together with others who hold them.
+async fn hold(
+    connection: &mut Connection,
+    class: i32,
+    keys: impl IntoIterator<Item = i32>,
+) -> StoreResult<()> {
+    if connection.dialect() == Dialect::Sqlite {
+        return Ok(());
+    }
     query(
         "SELECT pg_advisory_xact_lock_shared(CAST($1 AS integer), CAST(value AS integer))
          FROM json_each($2)",
     )
-    .bind(CHANGES)
+    .bind(class)
     .bind(list(keys))
     .execute(connection)
     .await?;
@@ -76,54 +109,7 @@ fn key(realm: Realm) -> i32 {
     }
 }
 
-/// Waits until no other node joins, and keeps others from it: no two of them are to take the same number.
-pub(super) async fn own_joining(connection: &mut Connection) -> StoreResult<()> {
-    if connection.dialect() == Dialect::Sqlite {
-        return Ok(());
-    }
-    query("SELECT pg_advisory_xact_lock(CAST($1 AS integer), 0)")
-        .bind(NODES)
-        .execute(connection)
-        .await?;
-    Ok(())
-}
-
-/// Waits until nobody accepts events by the rules of `project`, and keeps others from it.
-pub(super) async fn own_rules(connection: &mut Connection, project: ProjectId) -> StoreResult<()> {
-    if connection.dialect() == Dialect::Sqlite {
-        return Ok(());
-    }
-    query("SELECT pg_advisory_xact_lock(CAST($1 AS integer), CAST($2 AS integer))")
-        .bind(RULES)
-        .bind(bucket(project))
-        .execute(connection)
-        .await?;
-    Ok(())
-}
-
-/// Holds the rules of `projects` as they are.
-pub(super) async fn hold_rules(
-    connection: &mut Connection,
-    projects: &[ProjectId],
-) -> StoreResult<()> {
-    if connection.dialect() == Dialect::Sqlite {
-        return Ok(());
-    }
-    let mut buckets: Vec<_> = projects.iter().copied().map(bucket).collect();
-    buckets.sort_unstable();
-    buckets.dedup();
-    query(
-        "SELECT pg_advisory_xact_lock_shared(CAST($1 AS integer), CAST(value AS integer))
-         FROM json_each($2)",
-    )
-    .bind(RULES)
-    .bind(list(buckets))
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-fn bucket(project: ProjectId) -> u8 {
+fn bucket(project: ProjectId) -> i32 {
     let [.., last] = *project.uuid().as_bytes();
-    last % BUCKETS
+    (last % BUCKETS).into()
 }
