@@ -13,7 +13,7 @@ use super::{
     journal::Journal,
     locks,
     queue::release::free,
-    sql::{Row, list, query, query_scalar, to_json},
+    sql::{NOW, Row, list, query, query_scalar, to_json},
 };
 use crate::domain::{
     ids::DeliveryId,
@@ -27,10 +27,6 @@ const REMEMBERED: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The most nodes that are gone which are remembered: one that cannot start may try all day.
 const MOST_REMEMBERED: i64 = 100;
-
-/// The time by the clock of the database, read once, as `clock.now`.
-const CLOCK: &str =
-    "(SELECT CAST(floor(extract(epoch FROM clock_timestamp()) * 1000) AS BIGINT) AS now) AS clock";
 
 /// A node that joins.
 #[derive(Debug)]
@@ -130,7 +126,7 @@ impl Store {
         let row = query(AssertSqlSafe(format!(
             "UPDATE nodes
              SET heartbeat_at = clock.now, lease_until = clock.now + $3, status_json = $4
-             FROM {CLOCK}
+             FROM (SELECT {NOW} AS now) AS clock
              WHERE id = $1 AND epoch = $2 AND state = 'live'
              RETURNING clock.now"
         )))
@@ -161,7 +157,7 @@ impl Store {
         let mut transaction = self.write().await?;
         let row = query(AssertSqlSafe(format!(
             "UPDATE nodes SET state = 'lost', epoch = epoch + 1
-             FROM {CLOCK}
+             FROM (SELECT {NOW} AS now) AS clock
              WHERE id = $1 AND epoch = $2 AND heartbeat_at = $3 AND state = 'live'
                AND lease_until < clock.now
              RETURNING clock.now"
@@ -192,7 +188,7 @@ impl Store {
         let mut transaction = self.write().await?;
         let row = query(AssertSqlSafe(format!(
             "UPDATE nodes SET state = 'left', heartbeat_at = clock.now, lease_until = clock.now
-             FROM {CLOCK}
+             FROM (SELECT {NOW} AS now) AS clock
              WHERE id = $1 AND epoch = $2 AND state = 'live'
              RETURNING clock.now"
         )))
@@ -270,7 +266,7 @@ async fn register(
         "INSERT INTO nodes AS known (id, shard, epoch, version, address, started_at, heartbeat_at,
                                      lease_until, status_json, state)
          SELECT $1, $2, $3, $4, $5, clock.now, clock.now, clock.now + $6, '{{}}', 'live'
-         FROM {CLOCK}
+         FROM (SELECT {NOW} AS now) AS clock
          ON CONFLICT (id) DO UPDATE
          SET shard = excluded.shard, epoch = greatest(known.epoch, excluded.epoch),
              heartbeat_at = excluded.heartbeat_at, lease_until = excluded.lease_until, state = 'live'

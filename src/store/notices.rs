@@ -11,7 +11,7 @@ use sqlx::AssertSqlSafe;
 use super::{
     Connection, Store, StoreResult,
     audit::Entry,
-    sql::{Dialect, Row, list, query, unreadable},
+    sql::{Dialect, NOW, Row, list, query, unreadable},
     xids,
 };
 use crate::domain::{
@@ -112,9 +112,6 @@ impl News {
     }
 }
 
-/// The time by the database's clock, in milliseconds.
-const CLOCK: &str = "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS bigint)";
-
 /// Tells other nodes what an entry of the audit log means to them.
 pub(super) async fn tell_entry(connection: &mut Connection, entry: &Entry) -> StoreResult<()> {
     match News::of(entry)? {
@@ -131,7 +128,7 @@ pub(super) async fn tell(connection: &mut Connection, news: &[News]) -> StoreRes
     let (kinds, objects): (Vec<_>, Vec<_>) = news.iter().map(News::parts).unzip();
     let statement = format!(
         "INSERT INTO notices (xid, n, kind, object_id, at)
-         SELECT own.xid, own.told + told.place, told.kind, told.object, {CLOCK}
+         SELECT own.xid, own.told + told.place, told.kind, told.object, {NOW}
          FROM (SELECT xid, (SELECT count(*) FROM notices AS n WHERE n.xid = x.xid) AS told
                FROM (SELECT {} AS xid) AS x) AS own,
               unnest(CAST($1 AS text[]), CAST($2 AS text[])) WITH ORDINALITY
@@ -179,7 +176,7 @@ impl Store {
         }
         let statement = format!(
             "SELECT now.oldest_open, now.at, n.xid, n.n, n.kind, n.object_id
-             FROM (SELECT {} AS oldest_open, {CLOCK} AS at) AS now
+             FROM (SELECT {} AS oldest_open, {NOW} AS at) AS now
              LEFT JOIN notices AS n ON n.xid >= $1",
             xids::OLDEST_OPEN
         );
@@ -199,7 +196,7 @@ impl Store {
         if transaction.dialect() == Dialect::Sqlite {
             return Ok(());
         }
-        let statement = format!("DELETE FROM notices WHERE at < {CLOCK} - $1");
+        let statement = format!("DELETE FROM notices WHERE at < {NOW} - $1");
         query(AssertSqlSafe(statement))
             .bind(millis(KEPT))
             .execute(&mut transaction)

@@ -9,7 +9,7 @@ use crate::{
     domain::time::Timestamp,
     store::{
         Backend, Store, StoreResult,
-        sql::{Connection, Transaction, query, query_scalar},
+        sql::{Connection, NOW, Transaction, query, query_scalar},
     },
 };
 
@@ -56,7 +56,7 @@ impl Store {
     /// The same around the time by the database's clock: for a store that is just being opened.
     pub(in crate::store) async fn make_first_partitions(&self) -> StoreResult<()> {
         if let Backend::Postgres(_) = &self.backend {
-            let now = "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)";
+            let now = AssertSqlSafe(format!("SELECT {NOW}"));
             let mut connection = self.read().await?;
             let now: i64 = query_scalar(now).fetch_one(&mut connection).await?;
             drop(connection);

@@ -20,3 +20,6 @@ pub(super) use patience::within;
 pub(super) use query::{Query, query, query_scalar};
 pub(super) use row::{Row, to_json, unreadable};
 pub(super) use value::{Value, list, span};
+
+/// The time by the clock of PostgreSQL, in milliseconds.
+pub(super) const NOW: &str = "CAST(floor(extract(epoch FROM clock_timestamp()) * 1000) AS BIGINT)";
