@@ -1,8 +1,6 @@
 //! `/v1/keys`: the API keys of a project. Keys of operators are not made here: the gateway's own is
 //! configured, or kept in a file.
 
-use std::time::Duration;
-
 use axum::{Json, extract::State, http::StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
@@ -13,7 +11,7 @@ use super::{
     access::{Scope, needs},
     answer::Answer,
     auth::InProject,
-    endpoints::secret::MAX_GRACE,
+    endpoints::secret::grace_of,
     extract::{Body, Id, Parameters, RawBody, read_or_default},
     page::{ListParameters, Page},
     problem::{ApiResult, Problem},
@@ -194,7 +192,11 @@ async fn rotate(
     }: Write<RawBody>,
 ) -> WriteResult<Answer> {
     let wanted = read_or_default::<KeyRotation>(&body)?;
-    let grace = wanted.grace(state.settings.rotation_grace)?;
+    let grace = grace_of(
+        wanted.grace,
+        state.settings.rotation_grace,
+        "an old key goes on",
+    )?;
     let key = ApiKey::generate(state.ids.next(change.now), &state.chance);
     let rotation = Rotation {
         successor: key.id(),
@@ -209,20 +211,6 @@ async fn rotate(
             shown(record, &key)
         });
     Ok(rotated.await?.answer)
-}
-
-impl KeyRotation {
-    fn grace(&self, default: Duration) -> ApiResult<Duration> {
-        match self.grace {
-            None => Ok(default),
-            Some(HumanDuration(grace)) if grace <= MAX_GRACE => Ok(grace),
-            Some(_) => {
-                let most = HumanDuration(MAX_GRACE);
-                let detail = format!("an old key goes on for at most {most}");
-                Err(Problem::invalid("/grace", detail))
-            }
-        }
-    }
 }
 
 /// The answer that shows a key this once.

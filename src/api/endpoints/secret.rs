@@ -86,7 +86,11 @@ async fn rotate(
     }: Write<RawBody>,
 ) -> WriteResult<Answer> {
     let wanted = read_or_default::<Rotation>(&body)?;
-    let grace = wanted.grace(state.settings.rotation_grace)?;
+    let grace = grace_of(
+        wanted.grace,
+        state.settings.rotation_grace,
+        "an old secret signs",
+    )?;
     let secret = match wanted.secret {
         Some(text) => check_secret(text)?,
         None => Secret::generate(&state.chance),
@@ -110,16 +114,24 @@ async fn rotate(
     .await
 }
 
-impl Rotation {
-    fn grace(&self, default: Duration) -> ApiResult<Duration> {
-        match self.grace {
-            None => Ok(default),
-            Some(HumanDuration(grace)) if grace <= MAX_GRACE => Ok(grace),
-            Some(_) => {
-                let most = HumanDuration(MAX_GRACE);
-                let detail = format!("an old secret signs for at most {most}");
-                Err(Problem::invalid("/grace", detail))
-            }
+/// For how long what was rotated goes on: as asked, or `default`. `limit` says what it is that has one.
+///
+/// # Errors
+/// If that is too long.
+pub fn grace_of(
+    asked: Option<HumanDuration>,
+    default: Duration,
+    limit: &str,
+) -> ApiResult<Duration> {
+    match asked {
+        None => Ok(default),
+        Some(HumanDuration(grace)) if grace <= MAX_GRACE => Ok(grace),
+        Some(_) => {
+            let most = HumanDuration(MAX_GRACE);
+            Err(Problem::invalid(
+                "/grace",
+                format!("{limit} for at most {most}"),
+            ))
         }
     }
 }
