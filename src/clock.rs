@@ -165,16 +165,18 @@ impl TimeSource for SystemTimeSource {
 }
 
 #[cfg(test)]
-mod tests {
+pub mod testing {
+    //! A clock for tests of a part.
+
     use std::sync::Mutex;
 
     use super::*;
 
-    /// A wall clock that is an hour ahead and stands, and time that passes when it is told to.
+    /// A wall clock that stands an hour after the epoch, and time that passes when it is told to.
     #[derive(Default)]
-    struct Moved(Mutex<Duration>);
+    pub struct Stopped(pub Mutex<Duration>);
 
-    impl TimeSource for Arc<Moved> {
+    impl TimeSource for Arc<Stopped> {
         fn now(&self) -> Timestamp {
             Timestamp::from_millis(3_600_000)
         }
@@ -191,10 +193,15 @@ mod tests {
             Box::pin(std::future::pending())
         }
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{testing::Stopped, *};
 
     #[test]
     fn a_clock_that_follows_another_shows_its_time_and_moves_as_little_as_it_must() {
-        let source = Arc::new(Moved::default());
+        let source = Arc::new(Stopped::default());
         let clock = Clock::new(Arc::clone(&source));
         let pass = |millis| *source.0.lock().expect("no panic") += Duration::from_millis(millis);
         let shows = || clock.now().as_millis();

@@ -124,38 +124,11 @@ impl Bucket {
 mod tests {
     use std::sync::Arc;
 
-    use futures_util::future::BoxFuture;
-
     use super::*;
     use crate::{
-        clock::TimeSource,
-        domain::{
-            ids::{default_project, platform_project},
-            time::Timestamp,
-        },
+        clock::testing::Stopped,
+        domain::ids::{default_project, platform_project},
     };
-
-    /// A clock that stands until it is moved.
-    #[derive(Default)]
-    struct Stopped(Mutex<Duration>);
-
-    impl TimeSource for Arc<Stopped> {
-        fn now(&self) -> Timestamp {
-            Timestamp::from_millis(0)
-        }
-
-        fn elapsed(&self) -> Duration {
-            *self.0.lock().expect("no panic")
-        }
-
-        fn boot_elapsed(&self) -> Duration {
-            self.elapsed()
-        }
-
-        fn sleep(&self, _: Duration) -> BoxFuture<'static, ()> {
-            Box::pin(std::future::pending())
-        }
-    }
 
     #[test]
     fn a_project_sends_a_burst_and_then_so_much_in_a_second() {

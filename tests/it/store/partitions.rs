@@ -23,6 +23,7 @@ use sqlx::{AssertSqlSafe, PgConnection};
 
 use super::{
     journal::head,
+    retention::carried,
     world::{NOW, World, after},
 };
 
@@ -65,15 +66,6 @@ async fn made(world: &World) {
     }
     let again = world.store.make_partitions(NOW).await.expect("made");
     assert_eq!(again, Vec::<String>::new());
-}
-
-/// Stores an event with a delivery of this fate.
-async fn carried(world: &World, fate: Fate) -> (EventId, DeliveryId) {
-    let endpoint = world.endpoint().await;
-    let mut unit = world.unit(r#"{"site":7}"#);
-    let delivery = world.deliver(&mut unit, endpoint, fate);
-    assert_eq!(world.accept(&[&unit]).await, [Acceptance::Stored]);
-    (unit.events[0].event.id, delivery)
 }
 
 async fn owned(world: &World) -> (EventId, DeliveryId) {

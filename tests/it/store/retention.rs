@@ -33,7 +33,7 @@ use super::world::{NOW, World, after, change_at};
 const DAY: u64 = 86_400;
 
 /// Stores an event with a delivery of this fate.
-async fn carried(world: &World, fate: Fate) -> (EventId, DeliveryId) {
+pub async fn carried(world: &World, fate: Fate) -> (EventId, DeliveryId) {
     let endpoint = world.endpoint().await;
     let mut unit = world.unit(r#"{"site":7}"#);
     let delivery = world.deliver(&mut unit, endpoint, fate);
