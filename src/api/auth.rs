@@ -1,5 +1,7 @@
 //! Who asks: an operator, or a project by its key.
 
+use std::time::Duration;
+
 use axum::{
     extract::FromRequestParts,
     http::{HeaderMap, header, request::Parts},
@@ -18,8 +20,12 @@ use crate::{
         scope::Scopes,
         time::Timestamp,
     },
-    store::StoreError,
+    store::{Store, StoreError, StoreResult},
 };
+
+/// How long the store is asked for who asks, and again for the project that is meant: where it stands
+/// still, a client is told to come back before it has given up.
+const KNOWN_WITHIN: Duration = Duration::from_secs(5);
 
 /// The header by which an operator names a project.
 pub const PROJECT_HEADER: &str = "riposte-project";
@@ -86,7 +92,7 @@ impl Caller {
         if key.matches(&state.settings.operator_key.hash()) {
             return Ok(Self::Operator);
         }
-        let record = match state.store.key(key.id()).await {
+        let record = match known(state, state.store.key(key.id())).await {
             Err(StoreError::NotFound(_)) => return Err(refused()),
             found => found?,
         };
@@ -139,11 +145,11 @@ impl FromRequestParts<ApiState> for InProject {
     async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> ApiResult<Self> {
         let caller = Caller::from_request_parts(parts, state).await?;
         let named = named_project(&parts.headers)?;
-        let project = match (caller, named) {
-            (Caller::Project { id, .. }, None) => state.store.project(id).await,
-            (Caller::Operator, None) => state.store.project(default_project()).await,
-            (_, Some(named)) => named.find(state).await,
-        };
+        let named = named.unwrap_or(Named::Id(match caller {
+            Caller::Project { id, .. } => id,
+            Caller::Operator => default_project(),
+        }));
+        let project = known(state, named.find(&state.store)).await;
         let project = project.map_err(|error| match error {
             StoreError::NotFound(_) => Problem::not_found("project"),
             error => error.into(),
@@ -164,12 +170,18 @@ enum Named {
 }
 
 impl Named {
-    async fn find(&self, state: &ApiState) -> Result<Project, StoreError> {
+    async fn find(&self, store: &Store) -> StoreResult<Project> {
         match self {
-            Self::Id(id) => state.store.project(*id).await,
-            Self::Name(name) => state.store.project_named(name).await,
+            Self::Id(id) => store.project(*id).await,
+            Self::Name(name) => store.project_named(name).await,
         }
     }
+}
+
+/// What the store says, if it does so in time.
+async fn known<T>(state: &ApiState, asked: impl Future<Output = StoreResult<T>>) -> StoreResult<T> {
+    let said = state.clock.timeout(KNOWN_WITHIN, asked).await;
+    said.unwrap_or_else(|| Err(StoreError::late()))
 }
 
 fn named_project(headers: &HeaderMap) -> ApiResult<Option<Named>> {

@@ -21,6 +21,9 @@ const HELD: Duration = Duration::from_secs(3);
 /// How many commits meet a broken connection.
 const COMMITS: usize = 12;
 
+/// Within what a producer is told to come back: less than clients usually wait.
+const PATIENCE: Duration = Duration::from_secs(20);
+
 /// Three nodes on a cluster of their own, of which the last one goes through a proxy.
 async fn nodes_with_a_proxy() -> (Cluster, Proxy, Nodes, Load) {
     let cluster = Cluster::start().await;
@@ -108,4 +111,26 @@ async fn a_change_whose_end_is_unknown_is_made_once_when_it_is_asked_for_again()
             break;
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_producer_is_told_to_come_back_while_its_key_cannot_be_looked_up() {
+    let cluster = Cluster::start().await;
+    let proxy = Proxy::before(cluster.url()).await;
+    let direct = Setup::at(cluster.url());
+    let detour = direct.with("RIPOSTE_DATABASE", &proxy.url(cluster.url()));
+    let nodes = Nodes::start_each([&detour]).await;
+    let operator = nodes.api(0);
+    let key = operator
+        .post("/v1/keys", json!({"name": "producer"}))
+        .await
+        .expect(201);
+    let producer = operator.with_key(key["key"].as_str().expect("a key"));
+    proxy.holds(Way::Back);
+    let sending = producer.post("/v1/events", json!({"type": "a.b"}));
+    let answer = Clock::system().timeout(PATIENCE, sending).await;
+    answer
+        .expect("an answer in time")
+        .refused(503, "unavailable");
+    proxy.flows();
 }
