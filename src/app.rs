@@ -333,6 +333,7 @@ fn engine_settings(config: &Config) -> Result<EngineSettings, RetryError> {
         concurrency: delivery.concurrency,
         poll_interval: delivery.poll_interval,
         max_retry_after: delivery.max_retry_after,
+        disable_after: delivery.disable_after,
         retry: RetryPolicy::try_from(retry)?,
         dedupe_window: config.dedupe.window,
         retention: Retention {

@@ -157,6 +157,8 @@ section! {
         poll_interval: Duration = "5s", duration(10 * MILLISECOND..=MINUTE);
         /// The longest wait that a receiver's `Retry-After` can ask for.
         max_retry_after: Duration = "24h", duration(Duration::ZERO..=30 * DAY);
+        /// How long every attempt to an endpoint may fail until it is disabled.
+        disable_after: Duration = "5d", duration(Duration::from_secs(1)..=365 * DAY);
         /// Networks that are open for every project, besides the public ones.
         allow_networks: Vec<IpNet> = [], list(network);
         /// Host names that are open for every project, whatever the rules on names say.

@@ -44,6 +44,8 @@ named! {
         Requested = "requested",
         /// The receiver answered 410.
         Gone = "gone",
+        /// Every attempt has failed for as long as the gateway bears it.
+        Failing = "failing",
     }
 }
 

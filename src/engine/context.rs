@@ -35,6 +35,8 @@ pub struct EngineSettings {
     pub poll_interval: Duration,
     /// The longest wait that a receiver can ask for with Retry-After.
     pub max_retry_after: Duration,
+    /// How long every attempt to an endpoint may fail until it is disabled.
+    pub disable_after: Duration,
     /// How deliveries are retried where their endpoint does not say.
     pub retry: RetryPolicy,
     /// For how long an event is recognised when it is sent again.

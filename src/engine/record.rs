@@ -12,7 +12,7 @@ use crate::{
     store::{
         StoreResult,
         queue::Job,
-        record::{Outcome, Recorded},
+        record::{Outcome, Recorded, Records},
     },
 };
 
@@ -77,7 +77,7 @@ impl Recording {
     /// by itself, so that one bad outcome stands alone.
     async fn write(&self, lease: Lease, jobs: Vec<Job>, outcomes: Vec<Outcome>) {
         match self.insist(lease, &outcomes).await {
-            Ok(recorded) => self.finish(jobs, &outcomes, &recorded).await,
+            Ok(records) => self.finish(jobs, &records).await,
             Err(_) if outcomes.len() > 1 => {
                 for (job, outcome) in jobs.into_iter().zip(outcomes) {
                     Box::pin(self.write(lease, vec![job], vec![outcome])).await;
@@ -93,7 +93,7 @@ impl Recording {
         }
     }
 
-    async fn insist(&self, lease: Lease, outcomes: &[Outcome]) -> StoreResult<Vec<Recorded>> {
+    async fn insist(&self, lease: Lease, outcomes: &[Outcome]) -> StoreResult<Records> {
         loop {
             let now = self.context.clock.now();
             match self.context.store.record(lease, outcomes, now).await {
@@ -106,22 +106,22 @@ impl Recording {
         }
     }
 
-    async fn finish(&self, jobs: Vec<Job>, outcomes: &[Outcome], recorded: &[Recorded]) {
-        for ((job, outcome), recorded) in jobs.iter().zip(outcomes).zip(recorded) {
+    async fn finish(&self, jobs: Vec<Job>, records: &Records) {
+        for endpoint in &records.disabled {
+            super::gateway::endpoint_changed(
+                &self.context,
+                &self.directory,
+                &self.lanes,
+                *endpoint,
+            )
+            .await;
+        }
+        for (job, recorded) in jobs.iter().zip(&records.outcomes) {
             let waiting = match recorded {
                 Recorded::Waiting(due) => Some(*due),
                 Recorded::Final(_) | Recorded::Superseded => None,
             };
             let delivered = *recorded == Recorded::Final(DeliveryState::Delivered);
-            if outcome.disable.is_some() {
-                super::gateway::endpoint_changed(
-                    &self.context,
-                    &self.directory,
-                    &self.lanes,
-                    job.endpoint,
-                )
-                .await;
-            }
             self.lanes.finished(job, delivered, waiting);
         }
     }

@@ -8,7 +8,6 @@ use super::{commit, context::Context, directory::LiveEndpoint, lanes::Lanes, rec
 use crate::{
     domain::{
         attempt::{Attempt, ErrorKind, Exchange, Failure, Request},
-        endpoint::StateReason,
         event::{Event, ExtensionValue},
         retry::{self, Progress, RetryPolicy, Verdict},
         signature::{ID_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER, sign},
@@ -16,7 +15,10 @@ use crate::{
         webhook::{HIDDEN, render},
     },
     net::departure::{MayLeave, Withheld},
-    store::{queue::Job, record::Outcome},
+    store::{
+        queue::Job,
+        record::{Disable, Outcome},
+    },
 };
 
 /// What the gateway calls itself.
@@ -42,7 +44,7 @@ pub(super) async fn attempt(
     let exchange = &attempt.exchange;
     let outcome = Outcome {
         verdict: judge(&context, &job, &endpoint, exchange),
-        disable: retry::is_gone(exchange).then_some(StateReason::Gone),
+        disable: disables(&context, exchange),
         format: endpoint.endpoint.config.format,
         attempt,
     };
@@ -100,6 +102,15 @@ fn for_the_record(request: &Request, live: &LiveEndpoint) -> Vec<(String, String
         _ => (name.clone(), value.clone()),
     };
     request.headers.iter().map(kept).collect()
+}
+
+/// When an endpoint is to be disabled for what came of a request.
+fn disables(context: &Context, exchange: &Exchange) -> Option<Disable> {
+    if retry::is_gone(exchange) {
+        return Some(Disable::Gone);
+    }
+    let bearable = context.settings.disable_after;
+    (!exchange.is_success()).then_some(Disable::FailingFor(bearable))
 }
 
 fn judge(context: &Context, job: &Job, live: &LiveEndpoint, exchange: &Exchange) -> Verdict {

@@ -20,6 +20,7 @@ use super::{
     audit::Entry,
     change::{Change, Done},
     counters::{Counter, Deltas},
+    failing,
     sql::{query, query_scalar, to_json},
 };
 use crate::domain::{
@@ -110,6 +111,7 @@ impl Store {
         let mut writing = self.begin(project, change).await?;
         let last = self.find(&mut writing, project, id).await?;
         change.if_match.check(last.version)?;
+        failing::forget(&mut writing, &[id]).await?;
         delete(&mut writing, id, change.now).await?;
         count(&mut writing, project, -1).await?;
         let entry = Entry::gone(Action::EndpointDeleted, &last)?;
@@ -210,6 +212,9 @@ impl Store {
             true => (StateReason::Requested, now),
             false => (before.state_reason, before.state_since),
         };
+        if moved || before.config.url != config.url {
+            failing::forget(connection, &[before.id]).await?;
+        }
         query(
             "UPDATE endpoints SET name = $2, url = $3, state = $4, state_reason = $5, state_since = $6,
                  format = $7, retry_json = $8, timeout_ms = $9, concurrency = $10, headers = $11,

@@ -24,6 +24,7 @@ pub mod error;
 mod event_keys;
 pub mod event_types;
 pub mod events;
+mod failing;
 pub mod fanouts;
 pub mod find;
 mod hold;

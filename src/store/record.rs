@@ -1,6 +1,9 @@
 //! Recording: attempts and what follows from them, many in one transaction.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
 use serde::Serialize;
 
@@ -8,7 +11,7 @@ use super::{
     Connection, Store, StoreError, StoreResult, Writer,
     audit::Entry,
     counters::Deltas,
-    erasure, hold,
+    erasure, failing, hold,
     journal::Journal,
     locks,
     sql::{Insert, list, query, span, to_json},
@@ -18,7 +21,7 @@ use crate::domain::{
     audit::{Action, Actor},
     delivery::{CancelReason, DeadReason, DeliveryState},
     endpoint::{EndpointState, StateReason},
-    ids::{AttemptId, DeliveryId, ProjectId},
+    ids::{AttemptId, DeliveryId, EndpointId, ProjectId},
     lease::Lease,
     retry::Verdict,
     time::Timestamp,
@@ -34,8 +37,26 @@ pub struct Outcome {
     pub format: Format,
     /// What follows for its delivery.
     pub verdict: Verdict,
-    /// Why its endpoint is to be disabled, if it is.
-    pub disable: Option<StateReason>,
+    /// When its endpoint is to be disabled for it, if ever.
+    pub disable: Option<Disable>,
+}
+
+/// When an attempt disables its endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Disable {
+    /// At once: the receiver is gone for good.
+    Gone,
+    /// If every attempt has failed for so long.
+    FailingFor(Duration),
+}
+
+/// What outcomes came to.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Records {
+    /// Each, in their order.
+    pub outcomes: Vec<Recorded>,
+    /// The endpoints that were disabled for them.
+    pub disabled: Vec<EndpointId>,
 }
 
 /// What an outcome came to.
@@ -61,9 +82,10 @@ impl Store {
         lease: Lease,
         outcomes: &[Outcome],
         now: Timestamp,
-    ) -> StoreResult<Vec<Recorded>> {
+    ) -> StoreResult<Records> {
         let mut transaction = self.write_as(Writer::Record).await?;
-        keep_changes_away(&mut transaction, outcomes).await?;
+        let projects = outcomes.iter().map(|outcome| outcome.attempt.project);
+        locks::hold_changes(&mut transaction, &projects.collect()).await?;
         let held = held(&mut transaction, lease, outcomes).await?;
         // An erasure asks for all that is in flight to be called off.
         let suspects = outcomes.iter().map(|outcome| outcome.attempt.delivery);
@@ -82,67 +104,64 @@ impl Store {
         write_queue(&mut transaction, &written).await?;
         let news = outcomes.iter().zip(&changes);
         let news: Vec<_> = news.filter(|(outcome, _)| is_new(outcome)).collect();
-        for (outcome, change) in &news {
-            // An endpoint may be another's to judge by now, as its delivery is.
-            if let (Some(reason), Some(_)) = (outcome.disable, change) {
-                self.disable(&mut transaction, &outcome.attempt, reason, now)
-                    .await?;
+        // An endpoint may be another's to judge by now, as its delivery is.
+        let judged = news.iter().filter(|(_, change)| change.is_some());
+        let judged: Vec<_> = judged.map(|(outcome, _)| *outcome).collect();
+        let mut disabled = Vec::new();
+        for (attempt, reason) in failing::judge(&mut transaction, &judged).await? {
+            if self.disable(&mut transaction, attempt, reason, now).await? {
+                disabled.push(attempt.endpoint);
             }
         }
         deltas(&news).write(&mut transaction).await?;
         self.conclude(transaction, &journal(&news), now).await?;
-        Ok(changes.iter().map(recorded).collect())
+        Ok(Records {
+            outcomes: changes.iter().map(recorded).collect(),
+            disabled,
+        })
     }
 
-    /// Disables the endpoint that `attempt` went to, unless it is gone or has another URL by now.
+    /// Disables the endpoint that `attempt` went to, unless it is gone or has another URL by now. Gives
+    /// whether it did: of nodes that come to it at the same time, one does.
     async fn disable(
         &self,
         connection: &mut Connection,
         attempt: &Attempt,
         reason: StateReason,
         now: Timestamp,
-    ) -> StoreResult<()> {
+    ) -> StoreResult<bool> {
         let (project, id) = (attempt.project, attempt.endpoint);
         let before = match self.find(connection, project, id).await {
-            Err(StoreError::NotFound(_)) => return Ok(()),
+            Err(StoreError::NotFound(_)) => return Ok(false),
             found => found?,
         };
         let moved = before.config.url.as_str() != attempt.url;
         if moved || before.config.state == EndpointState::Disabled {
-            return Ok(());
+            return Ok(false);
         }
-        query(
+        let written = query(
             "UPDATE endpoints SET state = $2, state_reason = $3, state_since = $4, updated_at = $4,
                  version = version + 1
-             WHERE id = $1",
+             WHERE id = $1 AND version = $5",
         )
         .bind(id.to_string())
         .bind(EndpointState::Disabled.as_str())
         .bind(reason.as_str())
         .bind(now.as_millis())
+        .bind(i64::try_from(before.version).unwrap_or(i64::MAX))
         .execute(&mut *connection)
         .await?;
+        if written == 0 {
+            return Ok(false);
+        }
+        failing::forget(connection, &[id]).await?;
         let after = self.find(connection, project, id).await?;
         let entry = Entry::changed(Action::EndpointChanged, &before, &after)?;
         let entry = entry.because(format!("{} ({})", reason.explanation(), attempt.id));
         let change = super::change::Change::new(Actor::Gateway, now);
-        self.note(connection, &change, entry).await
+        self.note(connection, &change, entry).await?;
+        Ok(true)
     }
-}
-
-/// Keeps changes away from the projects of `outcomes`. Where one of them disables its endpoint, other
-/// recorders are kept away as well: of nodes that hear at the same time that a receiver is gone, one
-/// disables it.
-async fn keep_changes_away(connection: &mut Connection, outcomes: &[Outcome]) -> StoreResult<()> {
-    let projects = outcomes.iter().map(|outcome| outcome.attempt.project);
-    let projects: BTreeSet<_> = projects.collect();
-    if outcomes.iter().all(|outcome| outcome.disable.is_none()) {
-        return locks::hold_changes(connection, &projects).await;
-    }
-    for project in projects {
-        locks::own_changes(connection, project.into()).await?;
-    }
-    Ok(())
 }
 
 /// By how much outcomes and the changes of their deliveries, all of which were pending, change the

@@ -155,6 +155,34 @@ async fn a_receiver_that_is_gone_gets_nothing_more_and_the_endpoint_says_why() {
 }
 
 #[tokio::test]
+async fn an_endpoint_that_fails_for_too_long_is_disabled_and_says_so() {
+    let schedule = ["0s"].into_iter().chain([",300ms"; 30]).collect::<String>();
+    let gateway = Setup::new()
+        .retrying(&schedule)
+        .with("RIPOSTE_DELIVERY__DISABLE_AFTER", "1s")
+        .start()
+        .await;
+    let (api, receiver) = (gateway.api(), Receiver::start().await);
+    receiver.answers(500);
+    let hook = api.registers("a.b", &receiver.url()).await;
+    let event = api.sends(json!({"type": "a.b"})).await;
+    receiver.expect_requests(2).await;
+    let endpoint = format!("/v1/endpoints/{}", hook.endpoint);
+    let figures = api.get(&format!("{endpoint}/stats")).await.expect(200);
+    assert!(figures["failing_since"].is_string(), "{figures}");
+    let id = api.delivery_of(&event).await;
+    let dead = api.delivery_becomes(&id, "dead").await;
+    assert_eq!(dead["reason"], "endpoint_disabled");
+    assert!((4..30).contains(&attempts(&dead).len()), "{dead}");
+    let endpoint = api.get(&endpoint).await.expect(200);
+    assert_eq!(endpoint["state"], "disabled");
+    assert_eq!(endpoint["state_reason"], "failing");
+    let audit = format!("/v1/audit?object={}&actor=gateway", hook.endpoint);
+    let entries = api.list(&audit).await;
+    assert_eq!(entries.len(), 1, "{entries:?}");
+}
+
+#[tokio::test]
 async fn a_receiver_that_asks_for_time_gets_it_within_bounds() {
     let gateway = Setup::new().retrying("0s,10ms,10ms");
     let gateway = gateway

@@ -44,6 +44,10 @@ struct EndpointStatsView {
     /// Since when it is in its state.
     #[schema(value_type = String, format = DateTime)]
     state_since: Timestamp,
+    /// Since when every attempt has failed; null if the last one did not. After
+    /// `delivery.disable_after` (5 days by default) the endpoint is disabled.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    failing_since: Option<Timestamp>,
     /// What waits for it.
     queue: EndpointQueueView,
     /// How the attempts of the last hour ended.
@@ -151,13 +155,17 @@ impl From<EndpointStats> for EndpointStatsView {
     fn from(stats: EndpointStats) -> Self {
         let queue = EndpointQueueView::of(&stats);
         let EndpointStats {
-            endpoint, attempts, ..
+            endpoint,
+            failing_since,
+            attempts,
+            ..
         } = stats;
         Self {
             endpoint: endpoint.id,
             state: endpoint.config.state,
             state_reason: endpoint.state_reason,
             state_since: endpoint.state_since,
+            failing_since,
             queue,
             last_hour: attempts.last_hour.into(),
             last_day: attempts.last_day.into(),

@@ -153,6 +153,7 @@ impl Endpoint {
         };
         let why = match self.state_reason.as_str() {
             "gone" => ": the receiver answered 410",
+            "failing" => ": every attempt failed for too long",
             _ => "",
         };
         Facts::default()

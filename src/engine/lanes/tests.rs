@@ -42,6 +42,7 @@ impl World {
             concurrency: 1,
             poll_interval: Duration::from_secs(1),
             max_retry_after: Duration::from_secs(1),
+            disable_after: Duration::from_secs(1),
             retry: RetryPolicy::default(),
             dedupe_window: Duration::from_secs(1),
             retention: Retention::all(Duration::from_secs(1)),

@@ -14,6 +14,7 @@ use crate::{
         Connection, Store, StoreResult,
         attempts::{AttemptLine, line_of},
         backlog::{Backlog, Of, backlog},
+        failing,
         sql::query,
     },
 };
@@ -57,6 +58,8 @@ pub struct EndpointStats {
     pub pending: u64,
     /// What of them is due.
     pub backlog: Backlog,
+    /// Since when every attempt has failed; none if the last one did not.
+    pub failing_since: Option<Timestamp>,
     /// How it has fared.
     pub attempts: RecentAttempts,
 }
@@ -111,6 +114,7 @@ impl Store {
             endpoint: self.find(&mut snapshot, project, id).await?,
             pending: pending(&mut snapshot, id).await?,
             backlog: backlog(&mut snapshot, Of::Endpoint(id), now).await?,
+            failing_since: failing::since(&mut snapshot, id).await?,
             attempts: recent_attempts(&mut snapshot, project, id, now).await?,
         })
     }

@@ -97,6 +97,7 @@ impl Stage {
             "project_id, listener_id, revision",
             "project_id",
         ),
+        Self::Table("failing_endpoints", "endpoint_id, project_id", "project_id"),
         Self::EndpointRows,
         Self::Table("jobs", "id", "project_id"),
         Self::Table("api_keys", "id", "project_id"),

@@ -10,15 +10,13 @@ use riposte::{
         time::Timestamp,
     },
     store::{
-        StoreError,
         act::{Cancellation, Revival},
-        change::unanswered,
         queue::Wish,
-        record::Recorded,
+        record::{Disable, Recorded},
     },
 };
 
-use super::world::{NOW, World, after, change_at};
+use super::world::{NOW, World, after};
 
 fn wish(endpoint: EndpointId, limit: usize) -> Wish {
     let bytes = usize::MAX;
@@ -30,16 +28,8 @@ fn wish(endpoint: EndpointId, limit: usize) -> Wish {
 }
 
 async fn disable(world: &World, endpoint: EndpointId) {
-    let disable = |config: &mut EndpointConfig| {
-        config.state = EndpointState::Disabled;
-        Ok::<_, StoreError>(())
-    };
-    let change = change_at(NOW);
-    let changed =
-        world
-            .store
-            .change_endpoint(default_project(), endpoint, &change, disable, unanswered);
-    changed.await.expect("changed");
+    let disable = |config: &mut EndpointConfig| config.state = EndpointState::Disabled;
+    world.changes(endpoint, disable).await;
 }
 
 async fn claim(world: &World, endpoint: EndpointId, limit: usize, seconds: u64) -> Vec<DeliveryId> {
@@ -169,7 +159,7 @@ pub async fn an_outcome_settles_or_postpones_its_delivery(world: World) {
         Recorded::Waiting(after(60)),
         Recorded::Final(DeliveryState::Dead),
     ];
-    assert_eq!(recorded, expected);
+    assert_eq!(recorded.outcomes, expected);
     assert_eq!(
         state(&world, delivered).await,
         (DeliveryState::Delivered, None, 1)
@@ -202,7 +192,7 @@ pub async fn an_outcome_of_a_node_that_no_longer_owns_changes_nothing(world: Wor
         .record(paused, &[outcome], NOW)
         .await
         .expect("recorded");
-    assert_eq!(recorded, [Recorded::Superseded]);
+    assert_eq!(recorded.outcomes, [Recorded::Superseded]);
     assert_eq!(
         state(&world, delivery).await,
         (DeliveryState::Pending, None, 0)
@@ -378,11 +368,11 @@ pub async fn an_endpoint_that_has_moved_is_not_disabled_by_its_old_url(world: Wo
     let delivery = world.pending(endpoint, true, NOW).await;
     let gone = Verdict::Dead(DeadReason::Gone);
     let mut outcome = world.outcome(delivery, endpoint, 1, 410, gone);
-    outcome.disable = Some(StateReason::Gone);
+    outcome.disable = Some(Disable::Gone);
     outcome.attempt.url = "https://example.com/old".to_owned();
     let recorded = world.store.record(world.lease, &[outcome], NOW).await;
     assert_eq!(
-        recorded.expect("recorded"),
+        recorded.expect("recorded").outcomes,
         [Recorded::Final(DeliveryState::Dead)]
     );
     let found = world.store.endpoint(default_project(), endpoint).await;
@@ -396,7 +386,7 @@ pub async fn a_gone_endpoint_is_disabled_with_its_outcome(world: World) {
     let endpoint = world.endpoint().await;
     let delivery = world.pending(endpoint, true, NOW).await;
     let mut outcome = world.outcome(delivery, endpoint, 1, 410, Verdict::Dead(DeadReason::Gone));
-    outcome.disable = Some(StateReason::Gone);
+    outcome.disable = Some(Disable::Gone);
     world
         .store
         .record(world.lease, &[outcome], after(1))

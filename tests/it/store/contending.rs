@@ -7,14 +7,14 @@ use futures_util::future::join_all;
 use riposte::{
     domain::{
         delivery::{DeadReason, DeliveryState},
-        endpoint::{EndpointState, StateReason},
+        endpoint::EndpointState,
         ids::{DeliveryId, EndpointId, default_project},
         lease::Lease,
         retry::Verdict,
     },
     store::{
         queue::{Job, Wish},
-        record::{Outcome, Recorded},
+        record::{Disable, Outcome, Recorded},
         unit::{Acceptance, Fate},
     },
 };
@@ -114,11 +114,11 @@ pub async fn of_two_leases_the_one_that_owns_a_delivery_settles_it(world: World)
                 claimed += claim(&world, successor, &[endpoint], 10).await.len();
             }
             let recorded = world.store.record(successor, &right, NOW).await;
-            (claimed, recorded.expect("recorded"))
+            (claimed, recorded.expect("recorded").outcomes)
         };
         let wake_up = world.store.record(paused, &late, NOW);
         let ((claimed, recorded), of_paused) = tokio::join!(take_over, wake_up);
-        let of_paused = of_paused.expect("recorded");
+        let of_paused = of_paused.expect("recorded").outcomes;
         // All of it went together, either way.
         let (winner, loser, state) = match claimed {
             10 => (recorded, of_paused, DeliveryState::Delivered),
@@ -146,7 +146,7 @@ pub async fn a_receiver_that_is_gone_is_disabled_once(world: World) {
             let jobs = claim(&world, lease, &[endpoint], 1).await;
             let dead = Verdict::Dead(DeadReason::Gone);
             let outcomes = jobs.iter().map(|job| Outcome {
-                disable: Some(StateReason::Gone),
+                disable: Some(Disable::Gone),
                 ..world.outcome(job.delivery, endpoint, 1, 410, dead)
             });
             let outcomes: Vec<_> = outcomes.collect();
@@ -192,7 +192,10 @@ async fn work(world: Arc<World>, endpoints: [EndpointId; 3], node: usize) {
         let outcomes: Vec<_> = outcomes.collect();
         let recorded = world.store.record(lease, &outcomes, NOW).await;
         let recorded = recorded.expect("recorded");
-        assert!(!recorded.contains(&Recorded::Superseded), "it owns them");
+        assert!(
+            !recorded.outcomes.contains(&Recorded::Superseded),
+            "it owns them"
+        );
         let unsent: Vec<_> = unsent.iter().map(|job| job.delivery).collect();
         let released = world.store.release(lease, &unsent, NOW).await;
         released.expect("released");

@@ -14,7 +14,7 @@ use riposte::{
         retry::Verdict,
     },
     store::{
-        StoreError, StoreResult,
+        StoreError,
         change::unanswered,
         dead_letters::{Discard, Found, From, Redrive},
         jobs::Step,
@@ -42,15 +42,8 @@ async fn dead_emission(world: &World) -> DeliveryId {
 }
 
 pub async fn disable(world: &World, id: EndpointId) {
-    let disable = |config: &mut EndpointConfig| {
-        config.state = EndpointState::Disabled;
-        StoreResult::Ok(())
-    };
-    let change = change_at(NOW);
-    let changed = world
-        .store
-        .change_endpoint(default_project(), id, &change, disable, unanswered);
-    changed.await.expect("changed");
+    let disable = |config: &mut EndpointConfig| config.state = EndpointState::Disabled;
+    world.changes(id, disable).await;
 }
 
 /// A job of `project` that has begun.

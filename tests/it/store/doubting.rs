@@ -116,7 +116,7 @@ pub async fn an_outcome_that_was_recorded_in_doubt_counts_once(world: World) {
             Breaks::BeforeCommit => Recorded::Final(DeliveryState::Delivered),
             Breaks::AfterCommit => Recorded::Superseded,
         };
-        assert_eq!(record(NOW).await.expect("recorded"), [expected]);
+        assert_eq!(record(NOW).await.expect("recorded").outcomes, [expected]);
         let found = store.delivery(default_project(), delivery).await;
         assert_eq!(found.expect("a delivery").state, DeliveryState::Delivered);
         let attempts = store.attempts(default_project(), delivery).await;

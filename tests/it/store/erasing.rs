@@ -85,7 +85,7 @@ async fn attempt(world: &World, carried: &Carried, verdict: Verdict) -> Recorded
     response.headers.push(header);
     response.body = format!("thank you, {MARK}").into();
     let recorded = world.store.record(world.lease, &[outcome], after(1)).await;
-    recorded.expect("recorded")[0]
+    recorded.expect("recorded").outcomes[0]
 }
 
 async fn erase(world: &World, event: EventId, pending: PendingWork) -> Erased {

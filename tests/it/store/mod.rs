@@ -9,6 +9,7 @@ mod counters;
 mod dead_letters;
 mod doubting;
 mod erasing;
+mod failing;
 mod journal;
 mod listing;
 mod nodes;
@@ -49,6 +50,11 @@ macro_rules! cases {
 
 conformance! {
     both {
+        failing:
+            an_endpoint_fails_from_its_first_failure_on_until_an_attempt_succeeds,
+            what_a_group_of_attempts_says_counts_in_the_order_of_their_beginnings,
+            an_endpoint_that_fails_for_too_long_is_disabled_and_says_why,
+            an_endpoint_that_is_changed_by_its_owner_begins_anew;
         accepting:
             a_stored_unit_is_there_with_all_that_belongs_to_it,
             the_same_event_is_a_duplicate_and_another_one_under_its_key_a_conflict,

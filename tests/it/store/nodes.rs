@@ -5,7 +5,7 @@ use std::time::Duration;
 use riposte::{
     domain::{
         delivery::DeliveryState,
-        endpoint::{EndpointState, StateReason},
+        endpoint::EndpointState,
         ids::default_project,
         lease::Lease,
         node::{LanesStatus, NodeState, NodeStatus},
@@ -15,7 +15,7 @@ use riposte::{
         act::Cancellation,
         nodes::{Joined, Joining, Other},
         queue::Wish,
-        record::Recorded,
+        record::{Disable, Recorded},
     },
 };
 
@@ -141,9 +141,9 @@ pub async fn the_work_of_a_node_that_is_lost_goes_on_elsewhere(mut world: World)
     assert_eq!(claimed, [sent], "{held} is the other node's own");
 
     let mut late = world.outcome(sent, endpoint, 1, 410, Verdict::Delivered);
-    late.disable = Some(StateReason::Gone);
+    late.disable = Some(Disable::Gone);
     let recorded = world.store.record(lost, &[late], NOW).await;
-    assert_eq!(recorded.expect("recorded"), [Recorded::Superseded]);
+    assert_eq!(recorded.expect("recorded").outcomes, [Recorded::Superseded]);
     let found = world.store.endpoint(default_project(), endpoint).await;
     assert_eq!(found.expect("it").config.state, EndpointState::Enabled);
     let status = NodeStatus::default();

@@ -282,6 +282,20 @@ impl World {
         id
     }
 
+    /// Changes what the owner of `endpoint` decides about it.
+    pub async fn changes(&self, endpoint: EndpointId, apply: impl FnOnce(&mut EndpointConfig)) {
+        let apply = |config: &mut EndpointConfig| {
+            apply(config);
+            StoreResult::Ok(())
+        };
+        let change = change_at(NOW);
+        let project = default_project();
+        let changed = self
+            .store
+            .change_endpoint(project, endpoint, &change, apply, unanswered);
+        changed.await.expect("changed");
+    }
+
     /// Records attempt `number`, which the receiver answered with `status`.
     pub async fn attempted(
         &self,
