@@ -38,8 +38,9 @@ cluster: ## Do to three nodes on one PostgreSQL what may happen to them; a node 
 schemathesis: clients ## Try what the OpenAPI document says, with EXAMPLES requests of each operation and kind.
 	SCHEMATHESIS_EXAMPLES=$(EXAMPLES) cargo test --locked --test it schemathesis -- --nocapture
 
-bench: ## Measure what a backlog costs, the first page of each list at a million deliveries, and how far one PostgreSQL carries.
+bench: ## Measure what a backlog and what hanging receivers cost, the first page of each list, and how far one PostgreSQL carries.
 	cargo bench --locked --bench backlog
+	cargo bench --locked --bench fairness
 	$(WITH_POSTGRES) cargo bench --locked --bench nodes
 	cargo bench --locked --bench lists
 

@@ -1,6 +1,13 @@
 //! The endpoints that are in use, with their secrets, in memory.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use moka::sync::Cache;
 use tokio::sync::Mutex;
@@ -30,6 +37,8 @@ pub(crate) struct LiveEndpoint {
     pub(crate) timeout: Duration,
     /// How deliveries are retried.
     pub(crate) retry: RetryPolicy,
+    /// Whether the last attempt succeeded. It is kept here because a lane without work is forgotten.
+    succeeded: AtomicBool,
 }
 
 impl LiveEndpoint {
@@ -37,6 +46,16 @@ impl LiveEndpoint {
     pub(crate) fn secrets_at(&self, now: Timestamp) -> Vec<Secret> {
         let live = self.secrets.iter().filter(|secret| secret.signs_at(now));
         live.map(|live| live.secret.clone()).collect()
+    }
+
+    /// Whether the last attempt to it succeeded, as far as this node knows.
+    pub(super) fn has_succeeded(&self) -> bool {
+        self.succeeded.load(Ordering::Relaxed)
+    }
+
+    /// Notes whether the last attempt to it succeeded.
+    pub(super) fn note(&self, succeeded: bool) {
+        self.succeeded.store(succeeded, Ordering::Relaxed);
     }
 }
 
@@ -54,6 +73,7 @@ impl LiveEndpoint {
             concurrency: 1,
             timeout,
             retry: RetryPolicy::once(),
+            succeeded: AtomicBool::default(),
         }
     }
 }
@@ -68,6 +88,7 @@ impl LiveEndpoint {
             concurrency,
             timeout: Duration::from_secs(1),
             retry: RetryPolicy::default(),
+            succeeded: AtomicBool::default(),
         }
     }
 }
@@ -120,6 +141,7 @@ impl Directory {
             Err(StoreError::NotFound(_)) => return Ok(None),
             found => found?,
         };
+        let succeeded = self.known.get(&id).is_some_and(|live| live.has_succeeded());
         let settings = &self.context.settings;
         let config = &endpoint.config;
         let live = Arc::new(LiveEndpoint {
@@ -131,6 +153,7 @@ impl Directory {
                 .unwrap_or_else(|| settings.retry.clone()),
             endpoint,
             secrets,
+            succeeded: succeeded.into(),
         });
         self.known.insert(id, Arc::clone(&live));
         Ok(Some(live))

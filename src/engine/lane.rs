@@ -3,6 +3,7 @@
 use std::{
     collections::{HashMap, HashSet, VecDeque},
     sync::Arc,
+    time::Duration,
 };
 
 use super::directory::LiveEndpoint;
@@ -10,6 +11,9 @@ use crate::{
     domain::{ids::DeliveryId, time::Timestamp},
     store::queue::Job,
 };
+
+/// How long an attempt may be under way until its endpoint counts as one that hangs.
+pub(super) const SLOW: Duration = Duration::from_secs(1);
 
 /// What is known of an endpoint's work.
 #[derive(Debug, Default)]
@@ -32,8 +36,6 @@ pub(super) struct Lane {
     pub(super) in_ring: bool,
     /// Where it stands in the index of lanes that want jobs from the store.
     pub(super) indexed: Option<Timestamp>,
-    /// Whether its last attempt succeeded.
-    pub(super) succeeded: bool,
 }
 
 impl Lane {
@@ -82,6 +84,17 @@ impl Lane {
     pub(super) fn is_ready(&self) -> bool {
         let slots = self.endpoint.as_ref().map_or(0, |live| live.concurrency);
         !self.waiting.is_empty() && self.in_flight.len() < slots && self.is_open()
+    }
+
+    /// Whether its endpoint answers well: the last attempt succeeded, and none that is under way at `now`
+    /// is slow.
+    pub(super) fn answers_well(&self, now: Timestamp) -> bool {
+        let has_succeeded = self
+            .endpoint
+            .as_ref()
+            .is_some_and(|live| live.has_succeeded());
+        let is_slow = |begun: &Timestamp| now.since(*begun) >= SLOW;
+        has_succeeded && !self.in_flight.values().any(is_slow)
     }
 
     /// Notes that something waits in the store from `due` on.

@@ -32,6 +32,9 @@ use crate::{
 /// What a job takes in memory beside the data of its event, roughly.
 const JOB_BYTES: usize = 1_024;
 
+/// One slot in so many is for endpoints that answer well.
+const LAST_SLOTS: usize = 8;
+
 /// The lanes of this node.
 #[derive(Debug)]
 pub(crate) struct Lanes {
@@ -170,7 +173,9 @@ impl Lanes {
         self.change(job.endpoint, |state, id| {
             let lane = state.lane(id);
             lane.in_flight.remove(&job.delivery);
-            lane.succeeded = succeeded;
+            if let Some(live) = &lane.endpoint {
+                live.note(succeeded);
+            }
             if let Some(due) = waiting {
                 lane.note_backlog(due);
             }
@@ -426,13 +431,20 @@ impl State {
         None
     }
 
-    /// Takes a job of lane `id` out. Where slots are scarce, a lane whose last attempt failed has
-    /// one of them and no more: it keeps its place in the ring.
+    /// Takes a job of lane `id` out. Where slots are scarce, a lane whose endpoint does not answer well,
+    /// or was not tried yet, has one of them and no more, and none of the last ones: however many receivers hang, one that answers
+    /// finds a slot. It keeps its place in the ring.
     fn take_turn(&mut self, id: EndpointId, now: Timestamp) -> Option<Turn> {
-        let scarce = self.in_flight * 2 >= self.limits.max_in_flight;
+        let most = self.limits.max_in_flight;
+        let are_scarce = self.in_flight * 2 >= most;
+        let are_last = self.in_flight >= most - most / LAST_SLOTS;
         let lane = self.lanes.get_mut(&id)?;
         lane.in_ring = false;
-        if !lane.is_ready() || (scarce && !lane.succeeded && !lane.in_flight.is_empty()) {
+        if !lane.is_ready() {
+            return None;
+        }
+        let wants_too_much = are_last || !lane.in_flight.is_empty();
+        if are_scarce && wants_too_much && !lane.answers_well(now) {
             return None;
         }
         let endpoint = Arc::clone(lane.endpoint.as_ref()?);

@@ -17,7 +17,7 @@ use crate::{
         retry::RetryPolicy,
         webhook::{Format, Headers},
     },
-    engine::context::EngineSettings,
+    engine::{context::EngineSettings, lane::SLOW},
 };
 
 const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
@@ -269,8 +269,6 @@ fn where_slots_are_scarce_a_failing_lane_has_one() {
     }
     for job in world.turns() {
         world.lanes.finished(&job, true, None);
-        // A lane that is idle is forgotten, so it must have work to keep its good name.
-        world.commit(&healthy).expect("room");
     }
     for _ in 0..4 {
         world.commit(&failing).expect("room");
@@ -281,6 +279,31 @@ fn where_slots_are_scarce_a_failing_lane_has_one() {
         .iter()
         .filter(|job| job.endpoint == failing.endpoint.id);
     assert_eq!((turns.len(), to_failing.count()), (4, 1));
+}
+
+#[test]
+fn the_last_slots_are_for_endpoints_that_answer_well() {
+    let world = World::new(16, 8, 1 << 20);
+    let healthy = world.endpoint(16);
+    world.commit(&healthy).expect("room");
+    let job = world.turns().remove(0);
+    world.lanes.finished(&job, true, None);
+    let hanging: Vec<_> = (0..20).map(|_| world.endpoint(4)).collect();
+    for endpoint in &hanging {
+        world.commit(endpoint).expect("room");
+    }
+    assert_eq!(world.turns().len(), 14, "two of sixteen are left");
+    for _ in 0..3 {
+        world.commit(&healthy).expect("room");
+    }
+    let last = world.turns();
+    assert_eq!(last.len(), 2);
+    assert!(last.iter().all(|job| job.endpoint == healthy.endpoint.id));
+    world.lanes.finished(&last[0], true, None);
+    let later = NOW.plus(SLOW);
+    assert!(world.lanes.next(later).is_none(), "it hangs as well");
+    world.lanes.finished(&last[1], true, None);
+    assert!(world.lanes.next(later).is_some(), "it does not any more");
 }
 
 #[test]
