@@ -194,13 +194,6 @@ impl CopyArgs {
                 counts.collect::<Vec<_>>().join(", ")
             )?;
         }
-        if copied.replaced > 0 {
-            writeln!(
-                out,
-                "{} texts held a NUL, which PostgreSQL does not take: U+FFFD stands there now",
-                copied.replaced
-            )?;
-        }
         let mut errors = anstream::stderr();
         let files = KeyFiles::beside(file);
         writeln!(
@@ -238,7 +231,6 @@ fn to_json(copied: &Copied, is_rehearsal: bool, key: SealingKeyId) -> Value {
         "projects": projects.collect::<serde_json::Map<_, _>>(),
         "secrets": copied.secrets,
         "secrets_key": key.to_string(),
-        "replaced": copied.replaced,
     })
 }
 

@@ -148,3 +148,23 @@ async fn refusals_outlive_a_stop_and_are_their_projects_own() {
     assert_eq!(stranger.list("/v1/refusals").await.len(), 0);
     assert_eq!(totals(&stranger).await, json!([]));
 }
+
+#[tokio::test]
+async fn a_nul_in_what_was_refused_is_shown_and_found_on_every_database() {
+    let gateway = Gateway::start().await;
+    let api = gateway.api();
+    for id in ["a\0b", "a\u{fdd0}0b"] {
+        let event = json!({"type": "a.b", "id": id, "source": "/s\0"});
+        api.post("/v1/events", event)
+            .await
+            .refused(400, "bad_event");
+    }
+    refusals(api, "", 2).await;
+    for (id, query) in [("a\0b", "a%00b"), ("a\u{fdd0}0b", "a%EF%B7%900b")] {
+        let found = refusals(api, &format!("event_id={query}"), 1).await;
+        assert_eq!(found[0]["event_id"], id);
+        assert_eq!(found[0]["source"], "/s\0");
+    }
+    let found = api.get("/v1/find?q=a%00b").await.expect(200);
+    assert_eq!(found["data"][0]["kind"], "refusal", "{found}");
+}

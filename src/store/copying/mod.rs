@@ -27,8 +27,6 @@ pub struct Copied {
     pub projects: Vec<Figures>,
     /// How many secrets of endpoints were opened with the key at hand, there as here.
     pub secrets: u64,
-    /// How many texts held a NUL, which PostgreSQL does not take: U+FFFD stands there now.
-    pub replaced: u64,
 }
 
 /// How far it has come.
@@ -106,7 +104,6 @@ pub async fn copy(
         tables: Vec::new(),
         projects: source.figures().await.map_err(CopyError::From)?,
         secrets,
-        replaced: 0,
     };
     if is_rehearsal {
         let counted = tables.into_iter().map(|table| (table.name, table.rows));
@@ -121,14 +118,13 @@ pub async fn copy(
             let (table, done) = (table.name.as_str(), done + rows);
             progress(Progress { table, done, total });
         };
-        let (rows, replaced) = target.take(&mut source, table, &mut tell).await?;
+        let rows = target.take(&mut source, table, &mut tell).await?;
         if rows != table.rows {
             let (here, there) = (table.rows.cast_signed(), rows.cast_signed());
             let what = format!("the number of rows of {}", table.name);
             return Err(CopyError::differs(what, here, there));
         }
         done += rows;
-        copied.replaced += replaced;
         copied.tables.push((table.name.clone(), rows));
     }
     let last = source.last_position().await.map_err(CopyError::From)?;

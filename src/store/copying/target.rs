@@ -146,13 +146,13 @@ impl Target {
         Ok(())
     }
 
-    /// Takes all rows of `table`. Gives how many these were, and how many texts held a NUL.
+    /// Takes all rows of `table`. Gives how many these were.
     pub(super) async fn take(
         &mut self,
         source: &mut Source,
         table: &Table,
         tell: &mut (dyn FnMut(u64) + Send),
-    ) -> Result<(u64, u64), CopyError> {
+    ) -> Result<u64, CopyError> {
         let known = self.columns.get(&table.name);
         let kinds = table
             .columns
@@ -177,7 +177,7 @@ impl Target {
         sink.send(lines.take()).await.map_err(to)?;
         let taken = sink.finish().await.map_err(to)?;
         tell(taken);
-        Ok((taken, lines.replaced))
+        Ok(taken)
     }
 
     /// Lets what happens from now on come after `last` in the journal, so that readers go on from where they

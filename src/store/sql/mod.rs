@@ -16,6 +16,7 @@ mod value;
 pub(super) use builder::Builder;
 pub(super) use connection::{Connection, Dialect, Reader, Transaction};
 pub(super) use insert::Insert;
+pub(super) use nul::kept;
 pub(super) use patience::within;
 pub(super) use query::{Query, query, query_scalar};
 pub(super) use row::{Row, to_json, unreadable};

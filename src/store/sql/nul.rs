@@ -8,7 +8,7 @@ use std::borrow::Cow;
 const MARK: char = '\u{FDD0}';
 
 /// `text` as PostgreSQL keeps it.
-pub(super) fn kept(text: String) -> String {
+pub(in crate::store) fn kept(text: String) -> String {
     if !text.contains(['\0', MARK]) {
         return text;
     }

@@ -31,6 +31,9 @@ struct Before {
 /// How far the journal of the file has come besides: a gateway that was busy for long.
 const BUSY: i64 = 10_000_000_000;
 
+/// A producer's name for an event that was refused, with all that PostgreSQL does not keep as it is.
+const REFUSED: &str = "nul \0, its sign \u{fdd0}0, tab \t";
+
 /// The producer's name for an event that was accepted before.
 const REPEATED: &str = "order-7";
 
@@ -74,6 +77,9 @@ impl Before {
         customer.registers("c.d", &receiver.url_of("/acme")).await;
         customer.sends(json!({"type": "c.d"})).await;
         customer.drained().await;
+        let refused = json!({"type": "a.refused", "id": REFUSED});
+        let refused = api.post("/v1/events", refused).await;
+        refused.refused(400, "bad_event");
         let told = api.happened("", None).await;
         let read: Place = told.last().expect("some").id.parse().expect("a place");
         let setup = gateway.stop().await;
@@ -139,7 +145,6 @@ async fn all_that_a_file_holds_goes_on_in_a_database_of_many_nodes() {
     let copied = before.copies(&database, &["--json"]).await;
     let copied: Value = serde_json::from_str(&printed(&copied, 0)).expect("JSON");
     assert_eq!(copied["tables"]["events"], 5, "{copied}");
-    assert_eq!(copied["replaced"], 0, "{copied}");
     let gateway = before.node(&database).start().await;
     let api = gateway.api();
     let stats = api.stats().await;
@@ -151,6 +156,8 @@ async fn all_that_a_file_holds_goes_on_in_a_database_of_many_nodes() {
     ] {
         assert_eq!(stats["deliveries"][state], count, "{stats}");
     }
+    let refusals = api.list("/v1/refusals").await;
+    assert_eq!(refusals[0]["event_id"], REFUSED, "{refusals:?}");
     // Whoever has read the stream goes on from where they were.
     let read = before.read.to_string();
     assert_eq!(api.happened("", Some(&read)).await, []);
