@@ -15,6 +15,25 @@ use crate::{
 /// How long an attempt may be under way until its endpoint counts as one that hangs.
 pub(super) const SLOW: Duration = Duration::from_secs(1);
 
+/// The lanes that take turns with each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ring {
+    /// Those whose endpoint's last attempt succeeded.
+    Proven,
+    /// All others.
+    Unproven,
+}
+
+impl Ring {
+    /// The one whose turn is after this one's.
+    pub(super) fn other(self) -> Self {
+        match self {
+            Self::Proven => Self::Unproven,
+            Self::Unproven => Self::Proven,
+        }
+    }
+}
+
 /// What is known of an endpoint's work.
 #[derive(Debug, Default)]
 pub(super) struct Lane {
@@ -32,8 +51,8 @@ pub(super) struct Lane {
     pub(super) refilling: bool,
     /// Deliveries that were called off while they may have been on their way into the lane.
     pub(super) called_off: HashSet<DeliveryId>,
-    /// Whether it stands in the ring of lanes that take turns.
-    pub(super) in_ring: bool,
+    /// In which ring of lanes that take turns it stands, if it does.
+    pub(super) in_ring: Option<Ring>,
     /// Where it stands in the index of lanes that want jobs from the store.
     pub(super) indexed: Option<Timestamp>,
 }
@@ -86,15 +105,20 @@ impl Lane {
         !self.waiting.is_empty() && self.in_flight.len() < slots && self.is_open()
     }
 
+    /// The ring in which it takes its turns.
+    pub(super) fn ring(&self) -> Ring {
+        let live = self.endpoint.as_ref();
+        match live.is_some_and(|live| live.has_succeeded()) {
+            true => Ring::Proven,
+            false => Ring::Unproven,
+        }
+    }
+
     /// Whether its endpoint answers well: the last attempt succeeded, and none that is under way at `now`
     /// is slow.
     pub(super) fn answers_well(&self, now: Timestamp) -> bool {
-        let has_succeeded = self
-            .endpoint
-            .as_ref()
-            .is_some_and(|live| live.has_succeeded());
         let is_slow = |begun: &Timestamp| now.since(*begun) >= SLOW;
-        has_succeeded && !self.in_flight.values().any(is_slow)
+        self.ring() == Ring::Proven && !self.in_flight.values().any(is_slow)
     }
 
     /// Notes that something waits in the store from `due` on.

@@ -18,7 +18,11 @@ use std::{
 use tokio::sync::Notify;
 pub use whereabouts::Whereabouts;
 
-use super::{context::EngineSettings, directory::LiveEndpoint, lane::Lane};
+use super::{
+    context::EngineSettings,
+    directory::LiveEndpoint,
+    lane::{Lane, Ring},
+};
 use crate::{
     domain::{
         ids::{DeliveryId, EndpointId},
@@ -56,8 +60,12 @@ pub(super) struct Turn {
 #[derive(Debug)]
 struct State {
     lanes: HashMap<EndpointId, Lane>,
-    /// Lanes with a job that may begin, in the order of their turns.
-    ring: VecDeque<EndpointId>,
+    /// Lanes with a job that may begin, in the order of their turns: those of endpoints that answer, and
+    /// all others. Where only the first may begin something, nobody looks at a thousand of the others.
+    proven: VecDeque<EndpointId>,
+    unproven: VecDeque<EndpointId>,
+    /// Which of both has the next turn.
+    whose_turn: Ring,
     /// Lanes that want jobs from the store, by when the first is due there.
     hungry: BTreeSet<(Timestamp, EndpointId)>,
     in_flight: usize,
@@ -78,7 +86,9 @@ impl Lanes {
         Self {
             state: Mutex::new(State {
                 lanes: HashMap::new(),
-                ring: VecDeque::new(),
+                proven: VecDeque::new(),
+                unproven: VecDeque::new(),
+                whose_turn: Ring::Proven,
                 hungry: BTreeSet::new(),
                 in_flight: 0,
                 bytes: 0,
@@ -341,7 +351,7 @@ impl Lanes {
         let first_hungry = state.hungry.first().copied();
         let value = change(&mut state, id);
         state.settle(id);
-        let ready = !state.ring.is_empty();
+        let ready = !state.proven.is_empty() || !state.unproven.is_empty();
         let hungrier = state.hungry.first().copied() != first_hungry;
         drop(state);
         if ready {
@@ -397,9 +407,13 @@ impl State {
         if !lane.expects_jobs() {
             lane.called_off.clear();
         }
-        if lane.is_ready() && !lane.in_ring {
-            lane.in_ring = true;
-            self.ring.push_back(id);
+        if lane.is_ready() && lane.in_ring.is_none() {
+            let ring = lane.ring();
+            lane.in_ring = Some(ring);
+            match ring {
+                Ring::Proven => self.proven.push_back(id),
+                Ring::Unproven => self.unproven.push_back(id),
+            }
         }
         let wanted = lane.wants_jobs(buffer, crowded);
         if wanted != lane.indexed {
@@ -411,7 +425,7 @@ impl State {
             }
             lane.indexed = wanted;
         }
-        if lane.is_idle() && !lane.in_ring {
+        if lane.is_idle() && lane.in_ring.is_none() {
             self.lanes.remove(&id);
         }
     }
@@ -420,8 +434,25 @@ impl State {
         if self.stopped || self.in_flight >= self.limits.max_in_flight {
             return None;
         }
-        for _ in 0..self.ring.len() {
-            let id = self.ring.pop_front()?;
+        let first = self.whose_turn;
+        [first, first.other()].into_iter().find_map(|ring| {
+            let taken = self.next_of(ring, now)?;
+            self.whose_turn = ring.other();
+            Some(taken)
+        })
+    }
+
+    fn next_of(&mut self, ring: Ring, now: Timestamp) -> Option<Turn> {
+        let waiting = match ring {
+            Ring::Proven => self.proven.len(),
+            Ring::Unproven if self.are_last() => 0,
+            Ring::Unproven => self.unproven.len(),
+        };
+        for _ in 0..waiting {
+            let id = match ring {
+                Ring::Proven => self.proven.pop_front()?,
+                Ring::Unproven => self.unproven.pop_front()?,
+            };
             let taken = self.take_turn(id, now);
             self.settle(id);
             if taken.is_some() {
@@ -431,15 +462,20 @@ impl State {
         None
     }
 
+    /// Whether the slots that are left are for endpoints that answer well.
+    fn are_last(&self) -> bool {
+        let most = self.limits.max_in_flight;
+        self.in_flight >= most - most / LAST_SLOTS
+    }
+
     /// Takes a job of lane `id` out. Where slots are scarce, a lane whose endpoint does not answer well,
     /// or was not tried yet, has one of them and no more, and none of the last ones: however many receivers hang, one that answers
     /// finds a slot. It keeps its place in the ring.
     fn take_turn(&mut self, id: EndpointId, now: Timestamp) -> Option<Turn> {
-        let most = self.limits.max_in_flight;
-        let are_scarce = self.in_flight * 2 >= most;
-        let are_last = self.in_flight >= most - most / LAST_SLOTS;
+        let are_scarce = self.in_flight * 2 >= self.limits.max_in_flight;
+        let are_last = self.are_last();
         let lane = self.lanes.get_mut(&id)?;
-        lane.in_ring = false;
+        lane.in_ring = None;
         if !lane.is_ready() {
             return None;
         }
