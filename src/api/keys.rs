@@ -247,10 +247,14 @@ async fn revoke(
 
 fn check(wanted: &NewKey, now: Timestamp) -> ApiResult<()> {
     let characters = wanted.name.chars().count();
-    if !(1..=MAX_NAME).contains(&characters) || wanted.name.trim() != wanted.name {
+    let is_one_line = !wanted.name.chars().any(char::is_control);
+    if !(1..=MAX_NAME).contains(&characters) || wanted.name.trim() != wanted.name || !is_one_line {
         return Err(Problem::invalid(
             "/name",
-            format!("a name has 1 to {MAX_NAME} characters, and no space around them"),
+            format!(
+                "a name has 1 to {MAX_NAME} characters, none of them a control character, and no \
+                 space around them"
+            ),
         ));
     }
     match wanted.expires_at {
@@ -338,6 +342,7 @@ mod tests {
             ("CI", Some(1_000), Some("/expires_at")),
             ("", None, Some("/name")),
             (" CI", None, Some("/name")),
+            ("C\0I", None, Some("/name")),
             (&long, None, Some("/name")),
         ] {
             let wanted = NewKey {

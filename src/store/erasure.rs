@@ -302,12 +302,13 @@ async fn blank(
     .bind(event.to_string())
     .execute(&mut *connection)
     .await?;
-    // So may how it broke the schema of its type.
+    // So may how it broke the schema of its type. PostgreSQL takes nothing out of JSON that has U+0000 anywhere.
     query(connection.by(
         "UPDATE seen_types SET violation_json = NULL
          WHERE project_id = $1 AND type = $2 AND violation_json ->> 'event' = $3",
         "UPDATE seen_types SET violation_json = NULL
-         WHERE project_id = $1 AND type = $2 AND CAST(violation_json AS json) ->> 'event' = $3",
+         WHERE project_id = $1 AND type = $2
+           AND CAST(replace(violation_json, '\\u0000', '\\ufffd') AS json) ->> 'event' = $3",
     ))
     .bind(project.to_string())
     .bind(blanked.text("type")?)

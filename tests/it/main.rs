@@ -23,6 +23,7 @@ mod lists;
 mod load;
 mod malformed;
 mod nodes;
+mod nul;
 mod openapi;
 mod overload;
 mod projects;
