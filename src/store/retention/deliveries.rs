@@ -8,8 +8,9 @@ use crate::{
     store::{
         Connection, Store, StoreResult,
         counters::{Counter, Deltas},
+        hold,
         partitions::{Log, Rows},
-        sql::{list, query},
+        sql::{list, query, span},
     },
 };
 
@@ -28,18 +29,32 @@ impl Store {
     ) -> StoreResult<Swept> {
         let mut transaction = self.write().await?;
         let table = rows.table(Log::Deliveries);
-        // The condition stands twice: where many write, a row may have changed since it was found.
-        let rows = query(AssertSqlSafe(format!(
-            "DELETE FROM {table} WHERE id IN (
-                 SELECT id FROM {table}
-                 WHERE state <> 'pending' AND state = $1 AND updated_at < $2
-                 ORDER BY updated_at LIMIT $3)
-               AND state = $1 AND updated_at < $2
-             RETURNING id, project_id"
+        let due = query(AssertSqlSafe(format!(
+            "SELECT id FROM {table} WHERE state <> 'pending' AND state = $1 AND updated_at < $2
+             ORDER BY updated_at LIMIT $3"
         )))
         .bind(state.as_str())
         .bind(before.as_millis())
         .bind(limit)
+        .fetch_all(&mut transaction)
+        .await?;
+        let due = due.iter().map(|row| row.parsed("id"));
+        let due = due.collect::<StoreResult<Vec<DeliveryId>>>()?;
+        // They are found by age and held by id, as whoever revives some holds them.
+        hold::ended(&mut transaction, &due).await?;
+        let [first, last] = span(&due);
+        // The condition stands twice: where many write, a row may have changed since it was found.
+        let rows = query(AssertSqlSafe(format!(
+            "DELETE FROM {table}
+             WHERE id IN (SELECT value FROM json_each($1)) AND id BETWEEN $2 AND $3
+               AND state = $4 AND updated_at < $5
+             RETURNING id, project_id"
+        )))
+        .bind(list(&due))
+        .bind(first)
+        .bind(last)
+        .bind(state.as_str())
+        .bind(before.as_millis())
         .fetch_all(&mut transaction)
         .await?;
         let mut deltas = Deltas::default();
