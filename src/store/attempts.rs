@@ -8,11 +8,12 @@ pub(super) use self::list::line_of;
 pub use self::list::{AttemptFilter, AttemptLine};
 use super::{
     Store, StoreError, StoreResult,
+    list::least_after,
     sql::{Row, query, unreadable},
 };
 use crate::domain::{
     attempt::{Attempt, ErrorKind, Exchange, Failure, Response},
-    ids::{DeliveryId, ProjectId},
+    ids::{AttemptKind, DeliveryId, ProjectId},
     webhook::Format,
 };
 
@@ -41,11 +42,12 @@ impl Store {
     ) -> StoreResult<Vec<AttemptRecord>> {
         let mut connection = self.read().await?;
         let rows = query(
-            "SELECT * FROM attempts WHERE delivery_id = $1 AND project_id = $2
-             ORDER BY id DESC LIMIT $3",
+            "SELECT * FROM attempts WHERE delivery_id = $1 AND project_id = $2 AND id >= $3
+             ORDER BY id DESC LIMIT $4",
         )
         .bind(delivery.to_string())
         .bind(project.to_string())
+        .bind(least_after::<AttemptKind, _>(delivery).to_string())
         .bind(MAX_ATTEMPTS_SHOWN)
         .fetch_all(&mut connection)
         .await?;
@@ -67,11 +69,13 @@ impl Store {
         let mut connection = self.read().await?;
         let row = query(
             "SELECT * FROM attempts WHERE delivery_id = $1 AND project_id = $2 AND number = $3
+               AND id >= $4
              ORDER BY id DESC LIMIT 1",
         )
         .bind(delivery.to_string())
         .bind(project.to_string())
         .bind(number)
+        .bind(least_after::<AttemptKind, _>(delivery).to_string())
         .fetch_optional(&mut connection)
         .await?;
         record(&row.ok_or(StoreError::NotFound("attempt"))?)

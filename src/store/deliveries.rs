@@ -11,7 +11,7 @@ use crate::{
     domain::{
         attempt::ErrorKind,
         delivery::{CancelReason, Cause, Delivery, DeliveryState, Target},
-        ids::{DeliveryId, EndpointId, EventId, ListenerId, ProjectId},
+        ids::{DeliveryId, DeliveryKind, EndpointId, EventId, ListenerId, ProjectId},
         list::{Listed, Window},
         status::Statuses,
         time::Timestamp,
@@ -97,6 +97,7 @@ impl DeliveryFilter {
             state => (&DELIVERIES, state),
         };
         Query::of(table, project)
+            .not_before::<DeliveryKind, _>(self.event)
             .only("event_id", self.event)
             .only("listener_id", self.listener)
             .only("endpoint_id", self.endpoint)

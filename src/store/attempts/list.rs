@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::{
     domain::{
         attempt::{AttemptOutcome, ErrorKind, Failure},
-        ids::{AttemptId, DeliveryId, EndpointId, ProjectId},
+        ids::{AttemptId, AttemptKind, DeliveryId, EndpointId, ProjectId},
         list::{Listed, Window},
         status::Statuses,
         time::Timestamp,
@@ -83,6 +83,7 @@ impl AttemptFilter {
         let taken = ended(AttemptOutcome::Succeeded).then_some(Statuses::Class(2));
         let failed = ended(AttemptOutcome::Failed).then(Wanted::anything);
         Query::of(&ATTEMPTS, project)
+            .not_before::<AttemptKind, _>(self.delivery)
             .only("delivery_id", self.delivery)
             .only("status", self.status)
             .only("error_kind", self.error_kind.map(ErrorKind::as_str))

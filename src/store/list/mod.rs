@@ -15,7 +15,7 @@ mod query;
 mod range;
 mod sql;
 
-pub(super) use self::query::{Query, Wanted};
+pub(super) use self::query::{Query, Wanted, least_after};
 
 /// How many rows a read looks at, whether or not they are meant: some 20 ms.
 pub const SCAN_BUDGET: u32 = 20_000;

@@ -1,5 +1,7 @@
 //! What is asked of a list, and the reading of it.
 
+use std::time::Duration;
+
 use futures_util::TryStreamExt as _;
 use type_safe_id::{StaticType, TypeSafeId};
 
@@ -11,7 +13,7 @@ use super::{
 };
 use crate::{
     domain::{
-        ids::stamp,
+        ids::{first_at, stamp},
         list::{Listed, Window},
         status::Statuses,
     },
@@ -29,6 +31,8 @@ pub(in crate::store) struct Query {
     pub(super) owner: Option<String>,
     pub(super) terms: Vec<Term>,
     pub(super) checks: Vec<Check>,
+    /// The least id that what is meant can have; none where nothing is known of that.
+    pub(super) least: Option<String>,
     /// Whether whoever reads the rows leaves some of them out.
     pub(super) is_picky: bool,
 }
@@ -86,6 +90,7 @@ impl Query {
             owner: None,
             terms: Vec::new(),
             checks: Vec::new(),
+            least: None,
             is_picky: false,
         }
     }
@@ -120,6 +125,16 @@ impl Query {
         self
     }
 
+    /// Says that what is meant came after `origin`, if that is given: partitions of the time before are not
+    /// looked into.
+    pub fn not_before<K: StaticType, O: StaticType>(
+        mut self,
+        origin: Option<TypeSafeId<O>>,
+    ) -> Self {
+        self.least = origin.map(|origin| least_after::<K, O>(origin).to_string());
+        self
+    }
+
     /// Says that whoever reads the rows leaves some of them out.
     pub fn picky(mut self, is_picky: bool) -> Self {
         self.is_picky = is_picky;
@@ -145,7 +160,7 @@ impl Query {
         mut read: impl FnMut(&Row) -> StoreResult<Option<T>>,
         mut enough: impl FnMut(&T) -> bool,
     ) -> StoreResult<Listed<T, TypeSafeId<K>>> {
-        let range = Range::of(window);
+        let range = Range::of(window).at_least(self.least.as_ref());
         let (lead, bound) = Lead::choose(self, connection, &range).await?;
         let mut range = range.up_to(&bound);
         let mut entries = Vec::new();
@@ -196,7 +211,7 @@ impl Query {
         connection: &mut Connection,
         window: &Window<TypeSafeId<K>>,
     ) -> StoreResult<(u64, Option<TypeSafeId<K>>)> {
-        let range = Range::of(window);
+        let range = Range::of(window).at_least(self.least.as_ref());
         let (lead, bound) = Lead::choose(self, connection, &range).await?;
         let mut query = Builder::new("SELECT count(*) AS count FROM (");
         let range = range.up_to(&bound);
@@ -277,6 +292,18 @@ impl Wanted {
         }
     }
 }
+
+/// The least identifier that what came of `origin` can have. The clocks that stamped both may differ, and
+/// have been set back in between.
+pub(in crate::store) fn least_after<K: StaticType, O: StaticType>(
+    origin: TypeSafeId<O>,
+) -> TypeSafeId<K> {
+    first_at(stamp(origin).minus(SET_BACK))
+}
+
+/// By how much a clock may be set back without that anything is missed in a list: costs a look into a
+/// partition or two more.
+const SET_BACK: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What comes after every character of a name that the gateway knows.
 const LAST: &str = "~";

@@ -45,6 +45,15 @@ impl Range {
         }
     }
 
+    /// The part of it without the ids that are less than `least`.
+    pub(super) fn at_least(mut self, least: Option<&String>) -> Self {
+        let Some(least) = least else { return self };
+        if self.from.as_ref().is_none_or(|(_, from)| from < least) {
+            self.from = Some((" >= ", least.clone()));
+        }
+        self
+    }
+
     /// The part of it up to the last row that is looked at.
     pub(super) fn up_to(&self, bound: &Bound) -> Self {
         let mut range = self.clone();
@@ -73,5 +82,28 @@ impl Range {
             Order::Newest => " DESC",
             Order::Oldest => "",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{chance::Chance, ids::DeliveryKind, ids::Ids, time::Timestamp};
+
+    #[test]
+    fn what_is_less_than_the_least_is_left_out_and_a_cursor_beyond_it_stays() {
+        let ids = Ids::new(Chance::seeded(1));
+        let id = |at| ids.next::<DeliveryKind>(Timestamp::from_millis(at));
+        let (early, least, late) = (id(1_000), id(2_000).to_string(), id(3_000));
+        let from = |after| {
+            let window = Window {
+                after,
+                ..Window::first(Order::Oldest, 50)
+            };
+            Range::of(&window).at_least(Some(&least)).from
+        };
+        assert_eq!(from(None), Some((" >= ", least.clone())));
+        assert_eq!(from(Some(early)), Some((" >= ", least.clone())));
+        assert_eq!(from(Some(late)), Some((" > ", late.to_string())));
     }
 }
