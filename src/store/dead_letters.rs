@@ -20,6 +20,7 @@ use super::{
     hold,
     jobs::Step,
     journal::Journal,
+    locks,
     sql::{Row, list, query},
 };
 use crate::domain::{
@@ -78,6 +79,7 @@ impl Store {
         now: Timestamp,
     ) -> StoreResult<Option<Vec<(DeliveryId, Redrive)>>> {
         let mut transaction = self.write().await?;
+        locks::own_changes(&mut transaction, step.job.project.into()).await?;
         if !step.may_go(&mut transaction).await? {
             transaction.commit().await?;
             return Ok(None);
@@ -116,6 +118,7 @@ impl Store {
         now: Timestamp,
     ) -> StoreResult<Option<Vec<(DeliveryId, Discard)>>> {
         let mut transaction = self.write().await?;
+        locks::own_changes(&mut transaction, step.job.project.into()).await?;
         if !step.may_go(&mut transaction).await? {
             transaction.commit().await?;
             return Ok(None);

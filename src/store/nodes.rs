@@ -65,6 +65,10 @@ pub struct Heartbeat {
     pub others: Vec<Other>,
 }
 
+/// The most deliveries that are released in one transaction; what is left is released in the next one, or
+/// by [`Store::tidy_nodes`].
+pub const MAX_RELEASED: usize = 5_000;
+
 /// Another live node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Other {
@@ -171,10 +175,19 @@ impl Store {
             return Ok(None);
         };
         let now = row.time("now")?;
-        let (released, journal) =
-            release(&mut transaction, &[other.lease.to_string()], now).await?;
-        self.conclude(transaction, &journal, now).await?;
-        Ok(Some(released))
+        // That it is lost counts at once, however much it had.
+        self.conclude(transaction, &Journal::default(), now).await?;
+        let mut all = 0;
+        loop {
+            let mut transaction = self.write().await?;
+            let (released, journal) =
+                release(&mut transaction, &[other.lease.to_string()], now).await?;
+            self.conclude(transaction, &journal, now).await?;
+            all += released;
+            if released < MAX_RELEASED {
+                return Ok(Some(all));
+            }
+        }
     }
 
     /// Gives `lease` up, with all that is owned under it.
@@ -330,8 +343,8 @@ async fn release_lost(
     }
 }
 
-/// Releases what is owned under `leases`, calling off what was to be. Gives how many deliveries that
-/// was.
+/// Releases what is owned under `leases`, at most [`MAX_RELEASED`], calling off what was to be. Gives how
+/// many deliveries that was.
 async fn release(
     connection: &mut Connection,
     leases: &[String],
@@ -339,9 +352,10 @@ async fn release(
 ) -> StoreResult<(usize, Journal)> {
     let owned = query(
         "SELECT delivery_id FROM queue WHERE owner IN (SELECT value FROM json_each($1))
-         ORDER BY delivery_id FOR UPDATE",
+         ORDER BY delivery_id LIMIT $2 FOR UPDATE",
     )
     .bind(list(leases))
+    .bind(i64::try_from(MAX_RELEASED).unwrap_or(i64::MAX))
     .fetch_all(connection)
     .await?;
     let owned = owned.iter().map(|row| row.parsed("delivery_id"));

@@ -13,7 +13,7 @@ use sqlx::{
 };
 
 pub use self::durability::Weakness;
-pub(super) use self::session::assert_fit;
+pub(super) use self::session::{TRANSIT, assert_fit};
 pub(super) use self::vital::Vital;
 use super::{
     Backend, Store, StoreError, StoreResult, StoreSettings, migrations,
@@ -47,7 +47,7 @@ impl Database {
             vital: connect(settings, vital::CONNECTIONS, &options).await?,
             readers,
             partition: settings.partition,
-            patience: settings.statement_timeout + session::TRANSIT,
+            patience: settings.statement_timeout + TRANSIT,
             weaknesses: weaknesses.into(),
         })
     }

@@ -139,6 +139,8 @@ impl Store {
         if moved || before.config.state == EndpointState::Disabled {
             return Ok(false);
         }
+        // Those who judge it hold that it fails before they hold the endpoint.
+        failing::forget(connection, &[id]).await?;
         let written = query(
             "UPDATE endpoints SET state = $2, state_reason = $3, state_since = $4, updated_at = $4,
                  version = version + 1
@@ -154,7 +156,6 @@ impl Store {
         if written == 0 {
             return Ok(false);
         }
-        failing::forget(connection, &[id]).await?;
         let after = self.find(connection, project, id).await?;
         let entry = Entry::changed(Action::EndpointChanged, &before, &after)?;
         let entry = entry.because(format!("{} ({})", reason.explanation(), attempt.id));

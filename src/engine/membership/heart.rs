@@ -7,7 +7,10 @@ use super::{LEASE, Membership, joining, status, watch::Watch};
 use crate::{
     domain::lease::Lease,
     engine::{context::Context, lanes::Lanes},
-    store::{StoreError, StoreResult, nodes::Heartbeat},
+    store::{
+        StoreError, StoreResult,
+        nodes::{Heartbeat, MAX_RELEASED},
+    },
 };
 
 /// How often the lease is renewed.
@@ -122,7 +125,9 @@ impl Heart {
             released.unwrap_or(0)
         } else if is_untidy && self.membership().leads() {
             let released = self.insist(CHORE, store.tidy_nodes(heartbeat.now)).await?;
-            self.tidied = clock.elapsed();
+            if released < MAX_RELEASED {
+                self.tidied = clock.elapsed();
+            }
             released
         } else {
             0

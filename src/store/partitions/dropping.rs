@@ -13,6 +13,7 @@ use crate::{
     },
     store::{
         Backend, Store, StoreResult,
+        postgres::TRANSIT,
         sql::{Transaction, Value, query},
     },
 };
@@ -22,7 +23,7 @@ use crate::{
 pub(super) const MAX_MOVED: usize = 10_000;
 
 /// How long looking through a partition may take, which holds up nobody.
-const SURVEY_TIMEOUT: &str = "SET LOCAL statement_timeout = '30min'";
+const SURVEY_TIMEOUT: Duration = Duration::from_secs(30 * 60);
 
 /// How long it waits for those who use a log, and whoever comes meanwhile waits behind it. It is
 /// shorter than the time after which PostgreSQL looks for deadlocks (`deadlock_timeout`), so that this
@@ -127,9 +128,14 @@ impl Store {
 
     /// Looks through partitions for as long as that takes. All that it reads is of one moment.
     pub(super) async fn survey(&self) -> StoreResult<Transaction> {
-        let mut snapshot = self.snapshot().await?;
-        query(SURVEY_TIMEOUT).execute(&mut snapshot).await?;
-        Ok(snapshot)
+        let snapshot = self.snapshot().await?;
+        let mut survey = snapshot.with_patience(SURVEY_TIMEOUT + TRANSIT);
+        let bound = format!(
+            "SET LOCAL statement_timeout = {}",
+            SURVEY_TIMEOUT.as_millis()
+        );
+        query(AssertSqlSafe(bound)).execute(&mut survey).await?;
+        Ok(survey)
     }
 
     /// A transaction in which nobody else uses the logs of `partitions`; none if somebody has written

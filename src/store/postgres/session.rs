@@ -32,7 +32,7 @@ pub(super) const TRUSTED: Duration = Duration::from_secs(5);
 
 /// How much longer than a statement may take is waited for the database: what its answer may need on
 /// its way.
-pub(super) const TRANSIT: Duration = Duration::from_secs(5);
+pub(in crate::store) const TRANSIT: Duration = Duration::from_secs(5);
 
 /// How long a connection that nobody needs stays open.
 pub(super) const IDLE: Duration = Duration::from_secs(10 * 60);

@@ -7,7 +7,7 @@ use super::super::{
     deliveries::Closing,
     hold,
     journal::Journal,
-    sql::{Row, list, query},
+    sql::{Row, list, query, span},
 };
 use crate::domain::{delivery::CancelReason, ids::DeliveryId, lease::Lease, time::Timestamp};
 
@@ -79,13 +79,17 @@ async fn call_off(
     let mut journal = Journal::default();
     let released = released.iter().map(|row| row.text("delivery_id"));
     let released = released.collect::<StoreResult<Vec<_>>>()?;
+    let [first, last] = span(&released);
     let rows = query(
         "DELETE FROM queue WHERE delivery_id IN (
              SELECT id FROM deliveries
-             WHERE id IN (SELECT value FROM json_each($1)) AND cancel_requested = 1)
+             WHERE id IN (SELECT value FROM json_each($1)) AND id BETWEEN $2 AND $3
+               AND cancel_requested = 1)
          RETURNING delivery_id",
     )
     .bind(list(released))
+    .bind(first)
+    .bind(last)
     .fetch_all(&mut *connection)
     .await?;
     let called_off = rows.iter().map(|row| row.parsed("delivery_id"));

@@ -222,6 +222,7 @@ pub(in crate::store) async fn note_reopened(
            AND e.id IN (SELECT event_id FROM deliveries
                         WHERE id IN (SELECT value FROM json_each($1)) AND id BETWEEN $4 AND $5
                           AND state <> 'dead')
+         ORDER BY e.id
          ON CONFLICT DO NOTHING",
     )
     .bind(list(deliveries))
@@ -239,13 +240,16 @@ pub(in crate::store) async fn note(
     events: &[(ProjectId, EventId)],
     look_at: Timestamp,
 ) -> StoreResult<()> {
+    // In one order, so that two who note the same never wait for each other in a circle.
+    let mut events = events.to_vec();
+    events.sort_unstable_by_key(|(_, id)| *id);
     let insert = Insert {
         into: "kept_events (event_id, project_id, look_at)",
         columns: 3,
         tail: "ON CONFLICT DO NOTHING",
     };
     insert
-        .run(connection, events, |values, (project, id)| {
+        .run(connection, &events, |values, (project, id)| {
             values
                 .bind(id.to_string())
                 .bind(project.to_string())
