@@ -6,9 +6,12 @@ use std::{fmt::Display, sync::Arc};
 use tokio::sync::Notify;
 
 use super::{commit::Committer, context::Context, plan::Planner, rulebook::Rulebook};
-use crate::store::{
-    StoreResult,
-    unit::{Acceptance, Fanout},
+use crate::{
+    domain::ids::{EventId, ProjectId},
+    store::{
+        StoreResult,
+        unit::{Acceptance, Fanout},
+    },
 };
 
 /// How many fan-outs are read at a time.
@@ -22,19 +25,37 @@ pub(super) struct FanoutWorker {
     pub(super) committer: Committer,
     /// Told when there is a new one.
     pub(super) wake: Arc<Notify>,
+    /// How far it has come.
+    pub(super) round: Round,
+}
+
+/// A round through all fan-outs, a page at a time: one that cannot go on keeps nobody from those after it.
+#[derive(Debug, Default)]
+pub(super) struct Round {
+    /// The last one of the page before; none where it begins.
+    after: Option<(EventId, ProjectId)>,
+    /// Whether some were this node's.
+    has_work: bool,
+}
+
+/// What a look at the fan-outs found.
+enum Found {
+    Nothing,
+    Some,
 }
 
 impl FanoutWorker {
     /// Works until it is dropped.
-    pub(super) async fn run(self) {
+    pub(super) async fn run(mut self) {
+        let wake = Arc::clone(&self.wake);
         loop {
-            let woken = self.wake.notified();
+            let woken = wake.notified();
             match self.work_off().await {
-                Ok(0) => {
+                Ok(Found::Nothing) => {
                     let poll = self.context.settings.poll_interval;
                     self.context.clock.timeout(poll, woken).await;
                 }
-                Ok(_) => {}
+                Ok(Found::Some) => {}
                 Err(error) => {
                     tracing::error!(%error, "a fan-out could not go on; trying again");
                     self.context.back_off().await;
@@ -43,22 +64,30 @@ impl FanoutWorker {
         }
     }
 
-    /// Takes each fan-out a step further, and gives how many there were. One whose event or
-    /// listeners cannot be read does not hold up those after it.
-    async fn work_off(&self) -> StoreResult<usize> {
+    /// Takes each fan-out of the next page a step further. Gives whether there may be more to do: there is
+    /// none at the end of a round that found nothing.
+    async fn work_off(&mut self) -> StoreResult<Found> {
         let Context {
             store, membership, ..
         } = &self.context;
         let nodes = u32::try_from(membership.nodes()).unwrap_or(1);
-        let mut fanouts = store.fanouts(PAGE.saturating_mul(nodes)).await?;
+        let limit = PAGE.saturating_mul(nodes);
+        let mut fanouts = store.fanouts(self.round.after, limit).await?;
+        let last = fanouts.last().map(|last| (last.event, last.project));
+        self.round.after = last.filter(|_| fanouts.len() == limit as usize);
         fanouts.retain(|fanout| membership.has_part_in(fanout.event));
+        self.round.has_work |= !fanouts.is_empty();
         for fanout in &fanouts {
             match self.step(fanout).await {
                 Err(error) if !error.is_transient() => self.set_back(fanout, error).await,
                 result => result?,
             }
         }
-        Ok(fanouts.len())
+        let is_over = self.round.after.is_none();
+        if is_over && !std::mem::take(&mut self.round.has_work) {
+            return Ok(Found::Nothing);
+        }
+        Ok(Found::Some)
     }
 
     async fn set_back(&self, fanout: &Fanout, error: impl Display) {

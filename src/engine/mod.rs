@@ -53,7 +53,7 @@ use self::{
     context::Context,
     directory::Directory,
     dispatch::Attempts,
-    fanout::FanoutWorker,
+    fanout::{FanoutWorker, Round},
     gateway::Parts,
     jobs::JobRunner,
     judge::Judge,
@@ -188,6 +188,7 @@ impl Engine {
             rulebook: Arc::clone(&rulebook),
             committer: committer.clone(),
             wake: fanouts,
+            round: Round::default(),
         };
         workers.spawn(watched(fanout.run(), &failed));
         let swept = Arc::default();

@@ -6,19 +6,28 @@ use super::{
     sql::{Insert, Row, query},
     unit::{Cursor, Fanout},
 };
-use crate::domain::ids::ListenerId;
+use crate::domain::ids::{EventId, ListenerId, ProjectId};
 
 impl Store {
-    /// Up to `limit` fan-outs that are not done, the oldest events first.
+    /// Up to `limit` fan-outs that are not done and stand after that one, the oldest events first.
     ///
     /// # Errors
     /// If the store cannot be read.
-    pub async fn fanouts(&self, limit: u32) -> StoreResult<Vec<Fanout>> {
+    pub async fn fanouts(
+        &self,
+        after: Option<(EventId, ProjectId)>,
+        limit: u32,
+    ) -> StoreResult<Vec<Fanout>> {
         let mut connection = self.read().await?;
+        let after = after.map(|(event, project)| (event.to_string(), project.to_string()));
+        let (event, project) = after.unwrap_or_default();
         let rows = query(
             "SELECT event_id, project_id, rules_version, next_listener, next_reaction
-             FROM fanouts ORDER BY event_id, project_id LIMIT $1",
+             FROM fanouts WHERE (event_id, project_id) > ($1, $2)
+             ORDER BY event_id, project_id LIMIT $3",
         )
+        .bind(event)
+        .bind(project)
         .bind(limit)
         .fetch_all(&mut connection)
         .await?;

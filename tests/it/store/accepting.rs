@@ -163,9 +163,13 @@ pub async fn a_fanout_moves_once_from_each_place(world: World) {
     unit.fanouts = vec![start.clone()];
     world.accept(&[&unit]).await;
     assert_eq!(
-        world.store.fanouts(10).await.expect("fanouts"),
+        world.store.fanouts(None, 10).await.expect("fanouts"),
         std::slice::from_ref(&start)
     );
+
+    let place = (start.event, start.project);
+    let later = world.store.fanouts(Some(place), 10).await;
+    assert_eq!(later.expect("fanouts"), [], "none stands after it");
 
     let next = Cursor {
         listener: Some(world.ids.next(NOW)),
@@ -183,14 +187,21 @@ pub async fn a_fanout_moves_once_from_each_place(world: World) {
     assert_eq!(world.accept(&[&moved]).await, [Acceptance::Superseded]);
     let middle = Fanout { next, ..start };
     assert_eq!(
-        world.store.fanouts(10).await.expect("fanouts"),
+        world.store.fanouts(None, 10).await.expect("fanouts"),
         std::slice::from_ref(&middle)
     );
     assert_eq!(
         world.accept(&[&step(&middle, None)]).await,
         [Acceptance::Stored]
     );
-    assert!(world.store.fanouts(10).await.expect("fanouts").is_empty());
+    assert!(
+        world
+            .store
+            .fanouts(None, 10)
+            .await
+            .expect("fanouts")
+            .is_empty()
+    );
 }
 
 pub async fn skipped_deliveries_are_rows_up_to_a_limit_and_counts_beyond(world: World) {

@@ -206,7 +206,7 @@ pub async fn an_erasure_waits_for_what_is_pending_or_calls_it_off(world: World) 
         assert_eq!(delivery.reason.as_deref(), Some("event_erased"));
         assert_eq!(delivery.next_attempt_at, None);
     }
-    assert_eq!(store.fanouts(10).await.expect("read"), []);
+    assert_eq!(store.fanouts(None, 10).await.expect("read"), []);
     assert_counters(&world).await;
 }
 
