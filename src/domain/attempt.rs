@@ -28,6 +28,9 @@ pub struct Request {
     pub body: Bytes,
     /// How long all of it may take, from the look-up of the name to the last byte of the answer.
     pub timeout: Duration,
+    /// How long its connection may take to be made: look-up, TCP and TLS together; none where the
+    /// gateway's own limit serves.
+    pub connect_timeout: Option<Duration>,
 }
 
 /// What a receiver answered.

@@ -37,6 +37,8 @@ named! {
         DeadlineExceeded = "deadline_exceeded",
         /// The receiver answered 410: the endpoint is disabled as well.
         Gone = "gone",
+        /// The receiver answered with a status that its endpoint takes as final.
+        FinalStatus = "final_status",
         /// The endpoint was disabled while the delivery waited.
         EndpointDisabled = "endpoint_disabled",
         /// The event of an `emit` reaction could not be made.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use url::Url;
 
 use super::{
+    final_statuses::FinalStatuses,
     ids::{EndpointId, ProjectId},
     names::named,
     retry::RetryPolicy,
@@ -21,6 +22,9 @@ pub const MAX_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// The shortest that a request may be allowed to take.
 pub const MIN_TIMEOUT: Duration = Duration::from_millis(100);
+
+/// The longest that a connection may be allowed to take.
+pub const MAX_CONNECT_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The most secrets of one endpoint that sign at a time: each signs every request.
 pub const MAX_LIVE_SECRETS: usize = 10;
@@ -64,6 +68,11 @@ pub struct EndpointConfig {
     pub retry: Option<RetryPolicy>,
     /// How long a request may take; none where the gateway's own limit serves.
     pub timeout: Option<Duration>,
+    /// How long a connection may take to be made, shorter than the request may; none where the
+    /// gateway's own limit serves.
+    pub connect_timeout: Option<Duration>,
+    /// The statuses after which a delivery is not tried again.
+    pub final_statuses: FinalStatuses,
     /// How many requests may be under way at a time; none where the gateway's own limit serves.
     pub concurrency: Option<u32>,
     /// Headers that every request has beside those of the webhook.
@@ -80,6 +89,8 @@ impl EndpointConfig {
             format: Format::Standard,
             retry: None,
             timeout: None,
+            connect_timeout: None,
+            final_statuses: FinalStatuses::default(),
             concurrency: None,
             headers: Headers::default(),
         }

@@ -17,6 +17,7 @@ pub mod duration;
 pub mod endpoint;
 pub mod event;
 pub mod event_type;
+pub mod final_statuses;
 pub mod happening;
 pub mod idempotency;
 pub mod ids;

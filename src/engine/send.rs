@@ -8,6 +8,7 @@ use super::{commit, context::Context, directory::LiveEndpoint, lanes::Lanes, rec
 use crate::{
     domain::{
         attempt::{Attempt, ErrorKind, Exchange, Failure, Request},
+        delivery::DeadReason,
         event::{Event, ExtensionValue},
         retry::{self, Progress, RetryPolicy, Verdict},
         signature::{ID_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER, sign},
@@ -114,6 +115,9 @@ fn disables(context: &Context, exchange: &Exchange) -> Option<Disable> {
 }
 
 fn judge(context: &Context, job: &Job, live: &LiveEndpoint, exchange: &Exchange) -> Verdict {
+    if live.endpoint.config.final_statuses.has(exchange) && !retry::is_gone(exchange) {
+        return Verdict::Dead(DeadReason::FinalStatus);
+    }
     let progress = Progress {
         attempts: job.attempts + 1 - job.attempts_before,
         since: job.since,
@@ -150,6 +154,7 @@ fn request(job: &Job, live: &LiveEndpoint, now: Timestamp) -> Request {
         headers,
         body: rendered.body,
         timeout: live.timeout,
+        connect_timeout: config.connect_timeout,
     }
 }
 

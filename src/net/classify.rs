@@ -157,13 +157,16 @@ fn reset(message: impl Into<String>) -> Failure {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::clock::Clock;
 
     #[test]
     fn what_a_request_cannot_carry_is_unsendable_and_the_url_is_not_shown() {
         let error = reqwest::Proxy::all("no url").expect_err("refused");
         let error = error.with_url("https://example.com/secret".parse().expect("a URL"));
-        let failure = classify(&error, &Trace::new(443));
+        let failure = classify(&error, &Trace::new(443, Clock::system(), Duration::ZERO));
         assert_eq!(failure.kind, ErrorKind::Unsendable);
         assert!(!failure.message.contains("secret"));
         assert!(!deepest(&error).contains("secret"));

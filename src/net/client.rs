@@ -9,10 +9,7 @@ use reqwest::{Client, redirect};
 use rustls::ClientConfig;
 
 use super::{
-    dns::GuardedDns,
-    policy::Policy,
-    resolver::Resolve,
-    sender::{MAX_HEAD_BYTES, Timeouts},
+    dns::GuardedDns, policy::Policy, resolver::Resolve, sender::MAX_HEAD_BYTES,
     trace::TraceConnecting,
 };
 
@@ -37,16 +34,14 @@ const HTTP2_HEAD_LIMIT: u32 = 4 * MAX_HEAD_BYTES;
 pub(super) struct Clients {
     resolver: Arc<dyn Resolve>,
     tls: ClientConfig,
-    timeouts: Timeouts,
     by_policy: Cache<Arc<Policy>, Client>,
 }
 
 impl Clients {
-    pub(super) fn new(resolver: Arc<dyn Resolve>, tls: ClientConfig, timeouts: Timeouts) -> Self {
+    pub(super) fn new(resolver: Arc<dyn Resolve>, tls: ClientConfig) -> Self {
         Self {
             resolver,
             tls,
-            timeouts,
             by_policy: Cache::new(MAX_CLIENTS),
         }
     }
@@ -66,7 +61,6 @@ impl Clients {
             .tls_backend_preconfigured(self.tls.clone())
             .dns_resolver(GuardedDns::new(Arc::clone(&self.resolver), policy))
             .connector_layer(TraceConnecting)
-            .connect_timeout(self.timeouts.connect)
             .no_proxy()
             .redirect(redirect::Policy::none())
             .referer(false)

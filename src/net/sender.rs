@@ -43,7 +43,7 @@ pub trait Sender: Send + Sync {
     ) -> BoxFuture<'_, Result<Exchange, Withheld>>;
 }
 
-/// Time limits that hold for every request.
+/// Time limits that hold for every request that has none of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timeouts {
     /// How long a connection may take to be made: look-up, TCP and TLS together.
@@ -66,6 +66,7 @@ impl Default for Timeouts {
 /// decompressed.
 pub struct HttpSender {
     clients: Clients,
+    timeouts: Timeouts,
     policies: Arc<dyn PolicySource>,
     clock: Clock,
 }
@@ -99,7 +100,8 @@ impl HttpSender {
         timeouts: Timeouts,
     ) -> Self {
         Self {
-            clients: Clients::new(resolver, tls, timeouts),
+            clients: Clients::new(resolver, tls),
+            timeouts,
             policies,
             clock,
         }
@@ -108,7 +110,11 @@ impl HttpSender {
     async fn exchange(&self, request: Request, may_leave: MayLeave) -> Result<Exchange, Withheld> {
         may_leave.check()?;
         let begun = self.clock.elapsed();
-        let trace = Trace::new(request.url.port_or_known_default().unwrap_or(0));
+        let trace = Trace::new(
+            request.url.port_or_known_default().unwrap_or(0),
+            self.clock.clone(),
+            request.connect_timeout.unwrap_or(self.timeouts.connect),
+        );
         let deadline = begun.saturating_add(request.timeout);
         let answer = self.answer(request, may_leave, &trace, deadline).await;
         if trace.is_withheld() {

@@ -11,11 +11,15 @@ use std::{
         atomic::{AtomicBool, AtomicU8, Ordering},
     },
     task::{Context, Poll},
+    time::Duration,
 };
 
 use futures_util::future::BoxFuture;
 use hyper_util::client::legacy::connect::{Connected, Connection, HttpInfo};
 use tower::{Layer, Service};
+
+use super::classify::overdue;
+use crate::{clock::Clock, domain::attempt::Failure};
 
 tokio::task_local! {
     static CURRENT: Arc<Trace>;
@@ -26,6 +30,9 @@ tokio::task_local! {
 pub(super) struct Trace {
     /// The port that the request goes to.
     pub(super) port: u16,
+    clock: Clock,
+    /// How long a connection that it begins may take to be made.
+    connect_timeout: Duration,
     phase: AtomicU8,
     address: OnceLock<SocketAddr>,
     withheld: AtomicBool,
@@ -44,9 +51,11 @@ pub(super) enum Phase {
 }
 
 impl Trace {
-    pub(super) fn new(port: u16) -> Arc<Self> {
+    pub(super) fn new(port: u16, clock: Clock, connect_timeout: Duration) -> Arc<Self> {
         Arc::new(Self {
             port,
+            clock,
+            connect_timeout,
             phase: AtomicU8::new(Phase::Exchanging as u8),
             address: OnceLock::new(),
             withheld: AtomicBool::new(false),
@@ -106,7 +115,8 @@ pub(super) fn remote_address(connection: &Connected) -> Option<SocketAddr> {
     Some(extensions.get::<HttpInfo>()?.remote_addr())
 }
 
-/// Wraps a connector so that it tells the trace of the request it works for.
+/// Wraps a connector so that it tells the trace of the request it works for, and has as long as that
+/// request lets a connection take.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct TraceConnecting;
 
@@ -126,6 +136,7 @@ impl<S, R> Service<R> for TracedConnector<S>
 where
     S: Service<R>,
     S::Response: Connection,
+    S::Error: From<Failure>,
     S::Future: Send + 'static,
 {
     type Response = S::Response;
@@ -143,7 +154,9 @@ where
         };
         Box::pin(async move {
             trace.enter(Phase::Connecting);
-            let connection = Arc::clone(&trace).follow(connecting).await?;
+            let connecting = Arc::clone(&trace).follow(connecting);
+            let made = trace.clock.timeout(trace.connect_timeout, connecting).await;
+            let connection = made.ok_or_else(|| overdue(trace.phase()))??;
             trace.reached(remote_address(&connection.connected()));
             trace.enter(Phase::Exchanging);
             Ok(connection)

@@ -26,6 +26,7 @@ use super::{
 use crate::domain::{
     audit::Action,
     endpoint::{Endpoint, EndpointConfig, LiveSecret, StateReason},
+    final_statuses::FinalStatuses,
     ids::{EndpointId, ProjectId},
     quota::Quota,
     signature::Secret,
@@ -178,8 +179,9 @@ impl Store {
         let config = &new.config;
         query(
             "INSERT INTO endpoints (id, project_id, name, url, state, state_reason, state_since, format,
-                 retry_json, timeout_ms, concurrency, headers, created_at, updated_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $7, $7)",
+                 retry_json, timeout_ms, connect_timeout_ms, final_statuses_json, concurrency, headers, created_at,
+                 updated_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $7, $7)",
         )
         .bind(new.id.to_string())
         .bind(project.to_string())
@@ -191,6 +193,8 @@ impl Store {
         .bind(config.format.as_str())
         .bind(config.retry.as_ref().map(to_json).transpose()?)
         .bind(config.timeout.map(millis))
+        .bind(config.connect_timeout.map(millis))
+        .bind(stored_statuses(&config.final_statuses)?)
         .bind(config.concurrency)
         .bind(self.sealed_headers(new.id, &config.headers)?)
         .execute(&mut *connection)
@@ -217,8 +221,9 @@ impl Store {
         }
         query(
             "UPDATE endpoints SET name = $2, url = $3, state = $4, state_reason = $5, state_since = $6,
-                 format = $7, retry_json = $8, timeout_ms = $9, concurrency = $10, headers = $11,
-                 updated_at = $12, version = version + 1
+                 format = $7, retry_json = $8, timeout_ms = $9, connect_timeout_ms = $10,
+                 final_statuses_json = $11, concurrency = $12, headers = $13, updated_at = $14,
+                 version = version + 1
              WHERE id = $1",
         )
         .bind(before.id.to_string())
@@ -230,6 +235,8 @@ impl Store {
         .bind(config.format.as_str())
         .bind(config.retry.as_ref().map(to_json).transpose()?)
         .bind(config.timeout.map(millis))
+        .bind(config.connect_timeout.map(millis))
+        .bind(stored_statuses(&config.final_statuses)?)
         .bind(config.concurrency)
         .bind(self.sealed_headers(before.id, &config.headers)?)
         .bind(now.as_millis())
@@ -293,6 +300,12 @@ async fn delete(connection: &mut Connection, id: EndpointId, now: Timestamp) -> 
         .execute(connection)
         .await?;
     Ok(())
+}
+
+/// What is stored of final statuses: nothing where there are none.
+fn stored_statuses(statuses: &FinalStatuses) -> StoreResult<Option<String>> {
+    let some = (*statuses != FinalStatuses::default()).then_some(statuses);
+    some.map(to_json).transpose()
 }
 
 fn millis(duration: Duration) -> i64 {

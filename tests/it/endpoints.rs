@@ -140,6 +140,7 @@ async fn an_endpoint_is_made_changed_and_listed() {
     let (api, receiver) = (gateway.api(), Receiver::start().await);
     let wanted = json!({"name": "CI", "url": receiver.url(), "format": "cloudevents",
         "retry": {"schedule": ["0s", "5s"], "jitter": 0.5}, "timeout": "3s", "concurrency": 2,
+        "connect_timeout": "500ms", "final_statuses": [404, "5xx"],
         "headers": {"x-team": "web"}});
     let made = api.post("/v1/endpoints", wanted.clone()).await.expect(201);
     for (field, value) in wanted.as_object().expect("an object") {
@@ -158,6 +159,9 @@ async fn an_endpoint_is_made_changed_and_listed() {
         (json!({"colour": "red"}), "/colour"),
         (json!({"state": "asleep"}), "/state"),
         (json!({"timeout": "1ms"}), "/timeout"),
+        (json!({"connect_timeout": "0s"}), "/connect_timeout"),
+        (json!({"timeout": "400ms"}), "/timeout"),
+        (json!({"final_statuses": ["2xx"]}), "/final_statuses/0"),
         (json!({"concurrency": 0}), "/concurrency"),
         (json!({"headers": {"host": "x"}}), "/headers/host"),
         (json!({"retry": {"schedule": []}}), "/retry/schedule"),

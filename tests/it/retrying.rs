@@ -206,3 +206,23 @@ async fn a_receiver_that_asks_for_time_gets_it_within_bounds() {
         assert!(waited >= least - 50, "{waited} ms");
     }
 }
+
+#[tokio::test]
+async fn a_status_that_an_endpoint_calls_final_ends_its_delivery_at_once() {
+    let (gateway, receiver) = (hasty().await, Receiver::start().await);
+    let api = gateway.api();
+    let endpoint = json!({"url": receiver.url(), "final_statuses": [422, "5xx"]});
+    api.hears_all(endpoint).await;
+    for (status, attempts_made, reason) in [
+        (422, 1, "final_status"),
+        (503, 1, "final_status"),
+        (404, 3, "attempts_exhausted"),
+    ] {
+        receiver.answers(status);
+        let event = api.sends(json!({"type": "a.b"})).await;
+        let id = api.delivery_of(&event).await;
+        let dead = api.delivery_becomes(&id, "dead").await;
+        assert_eq!(dead["reason"], reason, "{status}");
+        assert_eq!(attempts(&dead).len(), attempts_made, "{status}");
+    }
+}

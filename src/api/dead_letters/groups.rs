@@ -222,7 +222,10 @@ fn merge(found: Vec<DeadGroup>, by: GroupBy) -> BTreeMap<Key, Group> {
 /// Whether a delivery is given up for this reason because of how its attempts failed.
 fn is_of_attempts(reason: DeadReason) -> bool {
     match reason {
-        DeadReason::AttemptsExhausted | DeadReason::DeadlineExceeded | DeadReason::Gone => true,
+        DeadReason::AttemptsExhausted
+        | DeadReason::DeadlineExceeded
+        | DeadReason::FinalStatus
+        | DeadReason::Gone => true,
         DeadReason::EndpointDisabled | DeadReason::EmitFailed | DeadReason::EventGone => false,
     }
 }

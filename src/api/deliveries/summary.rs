@@ -115,6 +115,7 @@ fn dead(delivery: &Delivery) -> String {
         }
         Some(DeadReason::DeadlineExceeded) => "the next attempt would be too late, ",
         Some(DeadReason::Gone) => "the receiver is gone, ",
+        Some(DeadReason::FinalStatus) => "the receiver's answer is final, ",
         Some(DeadReason::EndpointDisabled) => "the endpoint was disabled, ",
         Some(DeadReason::EventGone) => "its event is no longer kept, ",
         Some(DeadReason::AttemptsExhausted) | None => "",

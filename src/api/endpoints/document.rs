@@ -18,7 +18,11 @@ use crate::{
     },
     domain::{
         duration::HumanDuration,
-        endpoint::{EndpointConfig, EndpointState, MAX_CONCURRENCY, MAX_TIMEOUT, MIN_TIMEOUT},
+        endpoint::{
+            EndpointConfig, EndpointState, MAX_CONCURRENCY, MAX_CONNECT_TIMEOUT, MAX_TIMEOUT,
+            MIN_TIMEOUT,
+        },
+        final_statuses::{FinalStatusDocument, FinalStatuses},
         json::escape_pointer,
         retry::{RetryDocument, RetryPolicy},
         signature::Secret,
@@ -56,6 +60,17 @@ pub struct EndpointDocument {
     #[schema(value_type = Option<String>, example = "15s")]
     #[serde(default)]
     timeout: Field<HumanDuration>,
+    /// How long the connection may take to be made, from 100ms to 1m, and shorter than `timeout`; by
+    /// default as the gateway is configured.
+    #[schema(value_type = Option<String>, example = "3s")]
+    #[serde(default)]
+    connect_timeout: Field<HumanDuration>,
+    /// Statuses after which a delivery is a dead letter at once and not tried again: up to 50 of them,
+    /// from 300 to 599, or classes such as `4xx`. None by default; 410 always is, and disables the
+    /// endpoint.
+    #[schema(value_type = Option<Vec<FinalStatusDocument>>, example = json!([400, 422]))]
+    #[serde(default)]
+    final_statuses: Field<Vec<FinalStatusDocument>>,
     /// How many requests may be under way at a time, from 1 to 1,000; by default as the gateway is
     /// configured.
     #[schema(value_type = Option<u32>, example = 16)]
@@ -83,6 +98,8 @@ pub struct EndpointWish {
     format: Field<Format>,
     retry: Field<RetryPolicy>,
     timeout: Field<Duration>,
+    connect_timeout: Field<Duration>,
+    final_statuses: Field<FinalStatuses>,
     concurrency: Field<u32>,
     headers: Field<IndexMap<String, String>>,
     /// The first secret, if it is given.
@@ -104,6 +121,8 @@ impl EndpointDocument {
             format: self.format,
             retry: self.retry.check(check_retry)?,
             timeout: self.timeout.check(check_timeout)?,
+            connect_timeout: self.connect_timeout.check(check_connect_timeout)?,
+            final_statuses: self.final_statuses.check(check_final_statuses)?,
             concurrency: self.concurrency.check(check_concurrency)?,
             headers: self.headers,
             secret: match secret {
@@ -118,7 +137,7 @@ impl EndpointWish {
     /// The endpoint that is to be made.
     ///
     /// # Errors
-    /// If the URL is missing, or a header cannot be used.
+    /// If the URL is missing, a header cannot be used, or the time limits contradict each other.
     pub fn into_config(self) -> ApiResult<EndpointConfig> {
         let missing = || {
             Problem::invalid(
@@ -135,7 +154,7 @@ impl EndpointWish {
     /// Changes `config` as asked.
     ///
     /// # Errors
-    /// If a header cannot be used.
+    /// If a header cannot be used, or the time limits contradict each other.
     pub fn apply(&self, config: &mut EndpointConfig) -> ApiResult<()> {
         if let Some(url) = &self.url {
             config.url = url.as_url().clone();
@@ -145,6 +164,11 @@ impl EndpointWish {
         self.format.set(&mut config.format, Format::Standard);
         self.retry.set_optional(&mut config.retry);
         self.timeout.set_optional(&mut config.timeout);
+        self.connect_timeout
+            .set_optional(&mut config.connect_timeout);
+        self.check_timeouts(config)?;
+        self.final_statuses
+            .set(&mut config.final_statuses, FinalStatuses::default());
         self.concurrency.set_optional(&mut config.concurrency);
         let stored = &config.headers;
         let headers = self.headers.clone();
@@ -152,6 +176,25 @@ impl EndpointWish {
             .check(|given| check_headers(given, stored))?
             .set(&mut config.headers, Headers::default());
         Ok(())
+    }
+
+    /// Checks that a connection has less time than the request that it is made for.
+    fn check_timeouts(&self, config: &EndpointConfig) -> ApiResult<()> {
+        let (Some(connect), Some(timeout)) = (config.connect_timeout, config.timeout) else {
+            return Ok(());
+        };
+        if connect < timeout {
+            return Ok(());
+        }
+        let pointer = match self.connect_timeout {
+            Field::Given(_) => "/connect_timeout",
+            Field::Absent | Field::Null => "/timeout",
+        };
+        let (connect, timeout) = (HumanDuration(connect), HumanDuration(timeout));
+        let detail = format!(
+            "a connection has less time than its request: connect_timeout is {connect}, timeout {timeout}"
+        );
+        Err(Problem::invalid(pointer, detail))
     }
 }
 
@@ -177,6 +220,28 @@ fn check_timeout(HumanDuration(timeout): HumanDuration) -> ApiResult<Duration> {
     let (least, most) = (HumanDuration(MIN_TIMEOUT), HumanDuration(MAX_TIMEOUT));
     let detail = format!("a request may take from {least} to {most}");
     Err(Problem::invalid("/timeout", detail))
+}
+
+fn check_connect_timeout(HumanDuration(timeout): HumanDuration) -> ApiResult<Duration> {
+    if (MIN_TIMEOUT..=MAX_CONNECT_TIMEOUT).contains(&timeout) {
+        return Ok(timeout);
+    }
+    let (least, most) = (
+        HumanDuration(MIN_TIMEOUT),
+        HumanDuration(MAX_CONNECT_TIMEOUT),
+    );
+    let detail = format!("a connection may take from {least} to {most}");
+    Err(Problem::invalid("/connect_timeout", detail))
+}
+
+fn check_final_statuses(given: Vec<FinalStatusDocument>) -> ApiResult<FinalStatuses> {
+    FinalStatuses::try_from(given).map_err(|error| {
+        let pointer = match error.index {
+            Some(index) => format!("/final_statuses/{index}"),
+            None => "/final_statuses".to_owned(),
+        };
+        Problem::invalid(pointer, error.to_string())
+    })
 }
 
 fn check_concurrency(concurrency: u32) -> ApiResult<u32> {

@@ -10,6 +10,7 @@ use crate::{
         audit::Realm,
         duration::HumanDuration,
         endpoint::{Endpoint, EndpointState, LiveSecret, StateReason},
+        final_statuses::FinalStatusDocument,
         ids::EndpointId,
         retry::RetryDocument,
         signature::Secret,
@@ -43,6 +44,12 @@ pub struct EndpointView {
     /// How long a request may take; null where it is as the gateway is configured.
     #[schema(value_type = Option<String>, example = "15s")]
     timeout: Option<HumanDuration>,
+    /// How long the connection may take to be made; null where it is as the gateway is configured.
+    #[schema(value_type = Option<String>, example = "3s")]
+    connect_timeout: Option<HumanDuration>,
+    /// Statuses after which a delivery is a dead letter at once and not tried again.
+    #[schema(example = json!([400, 422]))]
+    final_statuses: Vec<FinalStatusDocument>,
     /// How many requests may be under way at a time; null where it is as the gateway is
     /// configured.
     concurrency: Option<u32>,
@@ -71,6 +78,8 @@ impl From<Endpoint> for EndpointView {
             format: config.format,
             retry: config.retry.map(RetryDocument::from),
             timeout: config.timeout.map(HumanDuration),
+            connect_timeout: config.connect_timeout.map(HumanDuration),
+            final_statuses: config.final_statuses.into(),
             concurrency: config.concurrency,
             headers: config.headers.redacted(),
             created_at: endpoint.created_at,

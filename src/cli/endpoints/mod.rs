@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use clap::{Args, Subcommand};
 use owo_colors::OwoColorize as _;
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::{
     CliError, Exit,
@@ -85,6 +86,10 @@ pub struct Endpoint {
     state_since: Timestamp,
     format: String,
     timeout: Option<String>,
+    #[serde(default)]
+    connect_timeout: Option<String>,
+    #[serde(default)]
+    final_statuses: Vec<Value>,
     concurrency: Option<u32>,
     created_at: Timestamp,
 }
@@ -156,11 +161,16 @@ impl Endpoint {
             "failing" => ": every attempt failed for too long",
             _ => "",
         };
+        let statuses = self.final_statuses.iter();
+        let words = statuses.map(|one| one.as_str().map_or_else(|| one.to_string(), str::to_owned));
+        let finals = words.collect::<Vec<_>>().join(", ");
         Facts::default()
             .fact("url", Some(&self.url))
             .fact("state", Some(&format!("{} since {since}{why}", self.state)))
             .fact("format", Some(&self.format))
             .fact("timeout", self.timeout.as_ref())
+            .fact("connecting", self.connect_timeout.as_ref())
+            .fact("final", (!finals.is_empty()).then_some(&finals))
             .fact("concurrency", self.concurrency.as_ref())
             .fact("made", Some(&made))
             .write(out)

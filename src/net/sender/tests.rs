@@ -49,6 +49,7 @@ pub(in crate::net) fn request(url: &str) -> Request {
         headers: vec![("webhook-id".to_owned(), "dlv_1".to_owned())],
         body: "{}".into(),
         timeout: Duration::from_secs(10),
+        connect_timeout: None,
     }
 }
 

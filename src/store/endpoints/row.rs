@@ -7,6 +7,7 @@ use url::Url;
 use crate::{
     domain::{
         endpoint::{Endpoint, EndpointConfig, EndpointState},
+        final_statuses::FinalStatuses,
         ids::EndpointId,
         webhook::Headers,
     },
@@ -22,6 +23,7 @@ impl Store {
         let id = row.parsed("id")?;
         let url = row.text("url")?;
         let retry = row.text_opt("retry_json")?;
+        let final_statuses = row.text_opt("final_statuses_json")?;
         let config = EndpointConfig {
             name: row.text_opt("name")?,
             url: Url::parse(&url).map_err(|_| unreadable("url", url))?,
@@ -32,6 +34,13 @@ impl Store {
                 .then(|| row.json("retry_json"))
                 .transpose()?,
             timeout: row.number_opt("timeout_ms")?.map(Duration::from_millis),
+            connect_timeout: row
+                .number_opt("connect_timeout_ms")?
+                .map(Duration::from_millis),
+            final_statuses: match final_statuses {
+                Some(_) => row.json("final_statuses_json")?,
+                None => FinalStatuses::default(),
+            },
             concurrency: row.number_opt("concurrency")?,
             headers: self.headers(id, &row.blob("headers")?)?,
         };

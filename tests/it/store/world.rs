@@ -9,7 +9,7 @@ use riposte::{
         chance::Chance,
         delivery::Cause,
         draft::EventDraft,
-        endpoint::{EndpointConfig, EndpointState},
+        endpoint::EndpointConfig,
         event::{Data, Event, EventType},
         ids::{DeliveryId, EndpointId, Ids, ProjectId, default_project},
         lease::Lease,
@@ -17,7 +17,7 @@ use riposte::{
         seal::Keyring,
         signature::Secret,
         time::Timestamp,
-        webhook::{Format, Headers},
+        webhook::Format,
     },
     store::{
         Store, StoreResult, StoreSettings,
@@ -147,16 +147,7 @@ impl World {
     pub async fn endpoint_of(&self, project: ProjectId) -> EndpointId {
         let new = NewEndpoint {
             id: self.ids.next(NOW),
-            config: EndpointConfig {
-                name: None,
-                url: "https://example.com/hook".parse().expect("a URL"),
-                state: EndpointState::Enabled,
-                format: Format::Standard,
-                retry: None,
-                timeout: None,
-                concurrency: None,
-                headers: Headers::default(),
-            },
+            config: EndpointConfig::new("https://example.com/hook".parse().expect("a URL")),
             secret: Secret::generate(&self.chance),
         };
         let change = change_at(NOW);

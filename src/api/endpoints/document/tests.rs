@@ -65,6 +65,16 @@ fn what_cannot_be_used_is_refused_at_its_place() {
         (json!({"timeout": 15}), "/timeout"),
         (json!({"timeout": "99ms"}), "/timeout"),
         (json!({"timeout": "5m1ms"}), "/timeout"),
+        (json!({"connect_timeout": "0s"}), "/connect_timeout"),
+        (json!({"connect_timeout": "61s"}), "/connect_timeout"),
+        (
+            json!({"connect_timeout": "5s", "timeout": "5s"}),
+            "/connect_timeout",
+        ),
+        (json!({"final_statuses": 404}), "/final_statuses"),
+        (json!({"final_statuses": [404, true]}), "/final_statuses/1"),
+        (json!({"final_statuses": [204]}), "/final_statuses/0"),
+        (json!({"final_statuses": ["2xx"]}), "/final_statuses/0"),
         (json!({"concurrency": 0}), "/concurrency"),
         (json!({"concurrency": 1001}), "/concurrency"),
         (json!({"concurrency": -1}), "/concurrency"),
@@ -116,7 +126,7 @@ fn a_url_must_be_there_and_be_one_for_webhooks() {
 #[test]
 fn what_is_left_out_or_null_has_its_default() {
     let nulls = json!({"name": null, "state": null, "format": null, "retry": null, "timeout": null,
-        "concurrency": null, "headers": null, "secret": null});
+        "connect_timeout": null, "final_statuses": null, "concurrency": null, "headers": null, "secret": null});
     let url = URL.parse().expect("a URL");
     for fields in [json!({}), nulls] {
         let config = made(&with_url(fields)).expect("an endpoint");
@@ -129,6 +139,7 @@ fn a_change_touches_only_what_it_names_and_null_resets() {
     let config = made(&with_url(
         json!({"name": "CI", "state": "paused", "format": "cloudevents",
         "retry": {"schedule": ["0s"]}, "timeout": "10s", "concurrency": 4,
+        "connect_timeout": "2s", "final_statuses": [404, "5xx"],
         "headers": {"x-team": "web"}}),
     ))
     .expect("an endpoint");
@@ -147,9 +158,18 @@ fn a_change_touches_only_what_it_names_and_null_resets() {
     let reset = changed(
         &config,
         &json!({"name": null, "state": null, "format": null,
-        "retry": null, "timeout": null, "concurrency": null, "headers": null}),
+        "retry": null, "timeout": null, "connect_timeout": null, "final_statuses": null, "concurrency": null, "headers": null}),
     );
     assert_eq!(reset, EndpointConfig::new(config.url));
+}
+
+#[test]
+fn a_timeout_does_not_go_below_what_a_connection_has() {
+    let given = json!({"timeout": "10s", "connect_timeout": "2s"});
+    let mut config = made(&with_url(given)).expect("an endpoint");
+    let shorter = wish(&json!({"timeout": "1s"})).expect("a wish");
+    let problem = shorter.apply(&mut config).expect_err("a contradiction");
+    assert_eq!(problem.errors[0].pointer, "/timeout");
 }
 
 #[test]
