@@ -33,8 +33,9 @@ const TABLE_WAIT: &str = "SET lock_timeout = '5s'";
 /// How often a migration comes for a table.
 const TABLE_ASKS: u32 = 60;
 
-/// The error code of whoever did not get a lock in time.
-const LOCK_NOT_AVAILABLE: &str = "55P03";
+/// The error codes of whoever did not get a lock in time, or would have waited in a circle for it: nodes
+/// run while a migration adds to several tables.
+const NOT_LOCKED: [&str; 2] = ["55P03", "40P01"];
 
 pub(super) async fn status(url: &str) -> StoreResult<Schema> {
     let mut connection = connect(url).await?;
@@ -108,9 +109,10 @@ async fn lock(connection: &mut PgConnection) -> StoreResult<()> {
 
 fn stands_in_a_queue(error: &MigrateError) -> bool {
     match error {
-        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => error
-            .as_database_error()
-            .is_some_and(|error| error.code().as_deref() == Some(LOCK_NOT_AVAILABLE)),
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
+            let code = error.as_database_error().and_then(|error| error.code());
+            code.is_some_and(|code| NOT_LOCKED.contains(&&*code))
+        }
         _ => false,
     }
 }
