@@ -12,7 +12,7 @@ use axum::{Json, Router, extract::State, routing::post};
 use serde_json::Value;
 use tokio::{io::AsyncReadExt as _, net::TcpListener, sync::Notify};
 
-use crate::stage::{Result, now};
+use crate::stage::{Result, now, serve};
 
 /// A receiver that answers at once, and notes how long webhooks took to come.
 pub struct Healthy {
@@ -41,12 +41,10 @@ impl Healthy {
             took: Mutex::default(),
             changed: Notify::new(),
         });
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let url = format!("http://{}/", listener.local_addr()?);
         let app = Router::new()
             .route("/", post(received))
             .with_state(Arc::clone(&log));
-        tokio::spawn(async move { axum::serve(listener, app).await });
+        let url = serve(app).await?;
         Ok(Self { url, log })
     }
 

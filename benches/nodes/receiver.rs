@@ -6,9 +6,9 @@ use std::sync::{
 };
 
 use axum::{Router, extract::State, routing::post};
-use tokio::{net::TcpListener, sync::Notify};
+use tokio::sync::Notify;
 
-use crate::stage::Result;
+use crate::stage::{Result, serve};
 
 /// A receiver that answers at once and counts.
 pub struct Receiver {
@@ -27,12 +27,10 @@ impl Receiver {
     /// Starts one.
     pub async fn start() -> Result<Self> {
         let count = Arc::new(Count::default());
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let url = format!("http://{}/", listener.local_addr()?);
         let app = Router::new()
             .route("/", post(received))
             .with_state(Arc::clone(&count));
-        tokio::spawn(async move { axum::serve(listener, app).await });
+        let url = serve(app).await?;
         Ok(Self { url, count })
     }
 

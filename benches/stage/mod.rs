@@ -7,6 +7,7 @@ use std::{
     time::Instant,
 };
 
+use axum::Router;
 use reqwest::Client;
 use riposte::{
     clock::Clock,
@@ -14,6 +15,7 @@ use riposte::{
     keys::new_operator_key,
 };
 use serde_json::Value;
+use tokio::net::TcpListener;
 
 /// What a benchmark gives.
 pub type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
@@ -27,6 +29,14 @@ pub fn number(variable: &str, otherwise: usize) -> Result<usize> {
 #[expect(clippy::disallowed_methods, reason = "a benchmark measures real time")]
 pub fn now() -> Instant {
     Instant::now()
+}
+
+/// Serves a receiver on a free port of this machine, and gives its URL.
+pub async fn serve(app: Router) -> Result<String> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let url = format!("http://{}/", listener.local_addr()?);
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    Ok(url)
 }
 
 /// The keys that nodes have in common.
